@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+# Every command of the project. What they do is in tools/testing/lab/, one script a noun.
+
+LAB := tools/testing/lab
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: kernel tool ## pull a NIC with packet-offloaded IPsec under load, watch the wires (from nothing: about 15 minutes)
+	@$(LAB)/demo.sh
+
+test: kernel tool ## all tests, or one: make test T=NAME
+	@$(LAB)/run-tests.sh $(T)
+
+compare: kernel tool stock ## the demo's story on the stock core and on ours, side by side
+	@$(LAB)/compare.sh
+
+shell: kernel tool ## a root shell in our kernel, with the demo's two hosts set up
+	@$(LAB)/shell.sh
+
+setup: ## install the Debian packages that are missing
+	@$(LAB)/setup.sh
+
+tree: setup ## prepare build/linux: pristine source, patches, our files
+	@$(LAB)/tree.sh
+
+kernel: tree ## build the kernel: build/um/linux
+	@$(LAB)/kernel.sh
+
+stock: tree # the kernel that `make compare` holds ours against
+	@$(LAB)/tree.sh --stock
+	@$(LAB)/kernel.sh --stock
+
+tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
+	@$(LAB)/tool.sh
+
+refresh: ## turn commits made in build/linux back into patches/
+	@$(LAB)/refresh.sh
+
+style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
+	@$(LAB)/style.sh
+
+clean: ## remove build/
+	@$(LAB)/clean.sh
+
+.PHONY: help demo test compare shell setup tree kernel stock tool refresh style clean

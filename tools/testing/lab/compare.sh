@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The demo's story on two kernels, the stock core and ours, in one table. The simulated NIC is the same in both.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$LAB/tables.sh"
+
+export XFRMCTL=$BUILD/xfrmctl/xfrmctl
+
+# Tells the story on one kernel and leaves a column of the table in COLUMN.
+column() { # NAME KERNEL WHAT-IT-IS
+	OUT=$BUILD/compare/$1
+	rm -rf "$OUT"
+	say "the story on $3"
+	"$LAB/boot.sh" --kernel "$2" --mem 1G --time-limit 180 --keep-output "$OUT" -- "$SELFTESTS/story.sh" >"$BUILD/compare-$1.log" 2>&1
+	status=$?
+	# The stock kernel may complain of itself: that is a part of the comparison.
+	[ "$1,$status" != stock,125 ] || [ -z "$(fact complete)" ] || status=0
+	[ "$status" = 0 ] ||
+		die "the story did not come to its end on $3: see build/compare-$1.log"
+	mv "$BUILD/compare-$1.log" "$OUT/story.log"
+	ask_the_witness || die "tshark could not read the captures in ${OUT#"$TOP"/}"
+
+	COLUMN=(
+		"$(thousands $((NIC_CLEAR + BACK_CLEAR)))"
+		"$(thousands "$GOOD")"
+		"$(thousands "$BAD")"
+		"$(sas_left)"
+		"$(fact policies) of 4"
+		"$(told)"
+		"$(unregistered)"
+		"$(complaints)"
+		"$(thousands "$IV_TWICE")"
+		"$(thousands "$NEW_GOOD") ESP, $(thousands "$NEW_CLEAR") clear"
+	)
+}
+
+sas_left() {
+	local sas invalid
+
+	sas=$(fact sas) invalid=$(fact invalid)
+	if ((invalid > 0)); then
+		echo "$sas of 4, $invalid INVALID"
+	else
+		echo "$sas of 4"
+	fi
+}
+
+told() {
+	[[ $(fact told_ms) == never ]] && echo never || echo "after $(fact told_ms) ms"
+}
+
+# "unregister_netdevice: waiting for nic0 to become free", once every ten seconds.
+complaints() {
+	local n
+
+	n=$(grep -c 'unregister_netdevice: waiting' "$OUT/kernel.log")
+	[ "$n" = 0 ] && echo no || echo "yes"
+}
+
+unregistered() {
+	[[ $(fact unregister_ms) == never ]] && echo "hangs" || echo "after $(fact unregister_ms) ms"
+}
+
+titles=(
+	"cleartext frames after the unplug"
+	"ESP frames that tshark verified"
+	"ESP frames that failed"
+	"SAs left on the host"
+	"policies left on the host"
+	"key manager told"
+	"device unregistered"
+	"the kernel complained of a leaked device"
+	"IVs used twice under one key"
+	"after the rekey, over the fallback"
+)
+
+mkdir -p "$BUILD/compare"
+column stock "$BUILD/um-stock/linux" "the stock core"
+stock=("${COLUMN[@]}")
+column ours "$BUILD/um/linux" "our kernel"
+
+echo
+printf '%-42s %22s %24s\n' "A NIC with packet offload is unplugged" "stock core" "with xfrm-unbind"
+for i in "${!titles[@]}"; do
+	printf '%-42s %22s %24s\n' "${titles[i]}" "${stock[i]}" "${COLUMN[i]}"
+done
+echo
+echo "Captures, keys and the two stories are in build/compare."

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Process 1 of a guest: mount, run one command in a session of its own, say how it ended, power off.
+# LAB_RUN, from the kernel's command line, is the directory on the host that boot.sh made for this guest.
+
+run='' top='' cwd='' tty='' limit='' rows='' columns='' command=()
+# shellcheck source=/dev/null
+. "$LAB_RUN/command"
+
+export PATH=$top/build/xfrmctl:$top/build/selftests:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8 USER=root LOGNAME=root SHELL=/bin/bash OUT=/run/lab/out
+unset LAB_RUN
+
+# Where an ordinary user boots, root's files seem to be nobody's, and a set-user-id mount(8) gives root away. So none is
+# honoured; said with mount(2), as mount(8) is what it is about: MS_BIND, MS_REMOUNT, MS_NOSUID, MS_RDONLY.
+ignore_suid() {
+	perl -e 'my ($none, $root) = ("none", "/"); syscall(165, $none, $root, $none, 4096 | 32 | 2 | 1, 0)'
+}
+
+mount_all() {
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t debugfs debugfs /sys/kernel/debug
+	mkdir -p /dev/pts /dev/shm
+	mount -t devpts -o ptmxmode=666 devpts /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	ln -sfn /proc/self/fd /dev/fd
+	ln -sfn /proc/self/fd/0 /dev/stdin
+	ln -sfn /proc/self/fd/1 /dev/stdout
+	ln -sfn /proc/self/fd/2 /dev/stderr
+
+	mount -t tmpfs tmpfs /run
+	mkdir -p /run/lab /run/netns /run/lock /run/host
+	mount --bind / /run/host
+	mount -t hostfs -o "$run/share" hostfs /run/lab
+	for place in /tmp /var/tmp /root /mnt; do
+		mount -t tmpfs tmpfs "$place"
+	done
+	# What the command needs of the host may lie under what was just covered.
+	for place in "$top" "$cwd" "${command[@]}"; do
+		[[ $place = /* && ! -e $place ]] || continue
+		[ -d "/run/host$place" ] || place=$(dirname "$place")
+		if [ -e "$place" ] || [ ! -d "/run/host$place" ]; then
+			continue
+		fi
+		mkdir -p "$place"
+		mount --bind "/run/host$place" "$place"
+	done
+	umount /run/host
+}
+
+power_off() {
+	sync
+	# reboot(2)
+	exec perl -e 'syscall(169, 0xfee1dead, 0x28121969, 0x4321fedc, 0)'
+}
+
+# The youngest descendant of the command, and its state. Tasks that hang in the kernel leave their stacks in its log.
+where_it_is() {
+	local pid=1 child=1
+
+	while [ -n "$child" ]; do
+		pid=$child
+		child=$(tr ' ' '\n' <"/proc/$pid/task/$pid/children" | grep -vx -e '' -e "$BASHPID" -e "$1" | tail -n 1)
+	done
+	tr '\0' ' ' <"/proc/$pid/cmdline"
+	echo
+	sed -nE 's/^State:.*\((.*)\)/\1/p' "/proc/$pid/status"
+	echo w >/proc/sysrq-trigger
+}
+
+end_in_time() {
+	[ "$limit" -gt 0 ] || return
+	mkfifo /run/never
+	read -r -t "$limit" _ <>/run/never
+	where_it_is "$BASHPID" >/run/lab/timed-out
+	power_off
+}
+
+ignore_suid
+mount_all
+end_in_time &
+hostname lab
+ip link set lo up
+cd "$cwd" || cd /
+
+if [ -n "$tty" ]; then
+	stty rows "$rows" cols "$columns" </dev/tty0
+else
+	stty -opost </dev/tty0
+fi
+setsid --ctty --wait "${command[@]}" <>/dev/tty0 >&0 2>&1
+status=$?
+
+# What the command left running ends here, so that its devices and namespaces go while the log is still read.
+kill -KILL -1 2>/dev/null
+wait
+echo "$status" >/run/lab/status
+umount /run/lab
+power_off

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the lab's kernel from a prepared tree: build/um/linux.
+#
+# usage: kernel.sh                     our kernel
+#        kernel.sh --stock             the stock one, with our simulated NIC: build/um-stock/linux
+#        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+tree=$BUILD/linux
+out=$BUILD/um
+name=xfrm-unbind
+fragments=("$LAB/um.config" "$LAB/um-ours.config")
+case ${1-} in
+'') ;;
+--stock)
+	tree=$BUILD/stock-linux
+	out=$BUILD/um-stock
+	name=stock
+	fragments=("$LAB/um.config")
+	;;
+--check) ;;
+*) sed -n 's/^# \(usage:\|      \)/\1/p' "$0" >&2; exit 2 ;;
+esac
+log=$out.log
+
+[ -d "$tree" ] || die "there is no $tree: run 'make tree' first"
+mkdir -p "$out"
+
+# Nothing of when, where and by whom goes into the objects: a second clone finds them all in the cache.
+export LOCALVERSION=-$name KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_TIMESTAMP=@0
+export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*'
+[ ! -x /usr/lib/ccache/gcc ] || PATH=/usr/lib/ccache:$PATH
+
+kernel_make() {
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$tree" O="$out" ARCH=um SUBARCH=x86_64 "$@" </dev/null
+}
+
+# --- configuration
+
+configure() {
+	cat "${fragments[@]}" >"$out/fragment"
+	kernel_make -s KCONFIG_ALLCONFIG="$out/fragment" allnoconfig >"$log" 2>&1 || fail "cannot configure the kernel"
+	check_configuration
+}
+
+check_configuration() {
+	local line symbol lost=
+
+	while read -r line; do
+		case $line in
+		CONFIG_*=*) grep -qxF "$line" "$out/.config" || lost+=" ${line%%=*}" ;;
+		'# CONFIG_'*' is not set')
+			symbol=${line#\# }
+			! grep -q "^${symbol%% *}=" "$out/.config" || lost+=" ${symbol%% *}"
+			;;
+		esac
+	done <"$out/fragment"
+	[ -z "$lost" ] ||
+		die "these lines of ${fragments[*]#"$TOP"/} did not take effect:$lost; mend their dependencies there, or drop them"
+}
+
+# --- build
+
+# Copies make's output to the log, and tells how far it is: over and over on a terminal, else every 20 seconds.
+progress() {
+	local line count=0 started=$SECONDS shown=0 total=''
+
+	[ -e "$out/kernel" ] || total=" of about 990"
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		[[ $line =~ ^\ +(CC|AS|HOSTCC)\  ]] || continue
+		count=$((count + 1))
+		if [ -t 2 ]; then
+			printf '\rkernel: %d%s objects, %s ' "$count" "$total" "$(minutes $((SECONDS - started)))" >&2
+		elif [ $((SECONDS - shown)) -ge 20 ] && [ "$SECONDS" -gt "$started" ]; then
+			printf 'kernel: %d%s objects, %s\n' "$count" "$total" "$(minutes $((SECONDS - started)))" >&2
+			shown=$SECONDS
+		fi
+	done
+	[ ! -t 2 ] || [ "$count" = 0 ] || printf '\n' >&2
+}
+
+fail() {
+	{ grep -m 3 -E -A 4 'error:|undefined reference' "$log" || grep -m 1 -E '\*\*\* ' "$log"; } | sed 's/^/  | /' >&2
+	die "$1: the first error is above, everything is in $log"
+}
+
+build() {
+	local started=$SECONDS
+
+	say "building $name's kernel ($(grep -c '=y$' "$out/.config") options, $(nproc) at a time)"
+	kernel_make -j"$(nproc)" linux 2>&1 | progress >"$log" || fail "the kernel does not build"
+	say "kernel ready after $(minutes $((SECONDS - started))): $out/linux"
+}
+
+# Only what make says on the side: the warnings.
+check() {
+	kernel_make -s C=2 W=1 "$@" >/dev/null
+}
+
+set -o pipefail
+if [ "${1-}" = --check ]; then
+	shift
+	check "$@"
+else
+	configure
+	build
+fi
