@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0
+/* SA table of the simulated device: keys, sequence numbers, windows, limits. */
+
+#include <crypto/aead.h>
+#include <linux/jhash.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+
+#include "ipsec.h"
+
+static struct hlist_head *nsim_ipsec_sa_chain(struct hlist_head *table, u16 family,
+					      const xfrm_address_t *daddr, u32 id)
+{
+	u32 hash = family == AF_INET ? jhash_2words((__force u32)daddr->a4, id, 0) :
+				       jhash2((__force u32 *)daddr->a6, 4, id);
+
+	return &table[hash >> (32 - NSIM_IPSEC_HASH_BITS)];
+}
+
+static struct hlist_head *nsim_ipsec_sa_home(struct nsim_ipsec *hw, const struct nsim_ipsec_sa *sa)
+{
+	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
+		return nsim_ipsec_sa_chain(hw->sa_in, sa->family, &sa->daddr,
+					   (__force u32)sa->spi);
+	return nsim_ipsec_sa_chain(hw->sa_out, sa->family, &sa->daddr, sa->reqid);
+}
+
+static bool nsim_ipsec_sa_is(const struct nsim_ipsec_sa *sa, u16 family,
+			     const xfrm_address_t *daddr, __be32 spi)
+{
+	return sa->spi == spi && sa->family == family && xfrm_addr_equal(&sa->daddr, daddr, family);
+}
+
+/*
+ * Outbound the newest SA is in use. Inbound the oldest is: a second one with
+ * the same SPI exists only until the stack has compared them, and must not
+ * start an empty replay window meanwhile.
+ */
+static void nsim_ipsec_sa_link(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa)
+{
+	struct hlist_head *home = nsim_ipsec_sa_home(hw, sa);
+	struct nsim_ipsec_sa *other, *equal = NULL;
+
+	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
+		hlist_for_each_entry(other, home, node)
+			if (nsim_ipsec_sa_is(other, sa->family, &sa->daddr, sa->spi))
+				equal = other;
+
+	if (equal)
+		hlist_add_behind_rcu(&sa->node, &equal->node);
+	else
+		hlist_add_head_rcu(&sa->node, home);
+}
+
+struct nsim_ipsec_sa *nsim_ipsec_sa_find_in(struct nsim_ipsec *hw,
+					    const struct nsim_ipsec_flow *flow, __be32 spi)
+{
+	struct nsim_ipsec_sa *sa;
+
+	hlist_for_each_entry_rcu(sa, nsim_ipsec_sa_chain(hw->sa_in, flow->family, &flow->daddr,
+							 (__force u32)spi), node)
+		if (nsim_ipsec_sa_is(sa, flow->family, &flow->daddr, spi))
+			return sa;
+	return NULL;
+}
+
+/* A policy of transport mode means the packet's own addresses. */
+struct nsim_ipsec_sa *nsim_ipsec_sa_find_out(struct nsim_ipsec *hw,
+					     const struct nsim_ipsec_policy *policy,
+					     const struct nsim_ipsec_flow *flow)
+{
+	bool tunnel = policy->mode == XFRM_MODE_TUNNEL;
+	const xfrm_address_t *saddr = tunnel ? &policy->tmpl_saddr : &flow->saddr;
+	const xfrm_address_t *daddr = tunnel ? &policy->tmpl_daddr : &flow->daddr;
+	u16 family = tunnel ? policy->tmpl_family : flow->family;
+	struct nsim_ipsec_sa *sa;
+
+	hlist_for_each_entry_rcu(sa, nsim_ipsec_sa_chain(hw->sa_out, family, daddr,
+							 policy->reqid), node)
+		if (sa->type == XFRM_DEV_OFFLOAD_PACKET &&
+		    sa->reqid == policy->reqid && sa->mode == policy->mode &&
+		    sa->family == family && xfrm_addr_equal(&sa->daddr, daddr, family) &&
+		    (xfrm_addr_any(&sa->saddr, family) || xfrm_addr_any(saddr, family) ||
+		     xfrm_addr_equal(&sa->saddr, saddr, family)) &&
+		    (!policy->spi || policy->spi == sa->spi) &&
+		    nsim_ipsec_selector_match(&sa->sel, flow))
+			return sa;
+	return NULL;
+}
+
+static bool nsim_ipsec_sa_reaches(u64 value, u64 limit)
+{
+	return limit != XFRM_INF && value >= limit;
+}
+
+static bool nsim_ipsec_sa_crosses(u64 before, u64 after, u64 limit)
+{
+	return !nsim_ipsec_sa_reaches(before, limit) && nsim_ipsec_sa_reaches(after, limit);
+}
+
+/*
+ * Counts a packet of packet offload, if the SA may still carry one: 0, or
+ * -ESHUTDOWN after a stop, -EDQUOT at a hard limit. @notify becomes true if the
+ * stack should hear of a limit.
+ */
+static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, bool *notify)
+{
+	const struct xfrm_lifetime_cfg *limits = &sa->limits;
+
+	lockdep_assert_held(&sa->lock);
+
+	if (sa->stopped)
+		return -ESHUTDOWN;
+	if (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
+	    nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit)) {
+		*notify = true;
+		return -EDQUOT;
+	}
+
+	*notify = nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->soft_byte_limit) ||
+		  nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->hard_byte_limit) ||
+		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->soft_packet_limit) ||
+		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->hard_packet_limit);
+	sa->bytes += len;
+	sa->packets++;
+	return 0;
+}
+
+/* The stack keeps the limits of crypto offload: these counts are for who reads the table. */
+void nsim_ipsec_sa_count_crypto(struct nsim_ipsec_sa *sa, unsigned int len)
+{
+	spin_lock_bh(&sa->lock);
+	sa->bytes += len;
+	sa->packets++;
+	spin_unlock_bh(&sa->lock);
+}
+
+/* Takes x->lock, inside which the stack asks for the counters: not under sa->lock. */
+static void nsim_ipsec_sa_notify(struct nsim_ipsec_sa *sa)
+{
+	struct xfrm_state *x = sa->x;
+
+	spin_lock_bh(&x->lock);
+	if (x->km.state == XFRM_STATE_VALID)
+		xfrm_state_check_expire(x);
+	spin_unlock_bh(&x->lock);
+}
+
+/**
+ * nsim_ipsec_sa_next_seq - take the sequence number for a packet
+ * @sa: an outbound SA of packet offload; the caller is in an RCU read section
+ * @len: length of the plain IP packet
+ * @seq: the number
+ *
+ * On success nsim_ipsec_sa_sent() must follow.
+ *
+ * Return: 0, -ESHUTDOWN after a stop, -EDQUOT at a hard limit, -EOVERFLOW if no number is left.
+ */
+int nsim_ipsec_sa_next_seq(struct nsim_ipsec_sa *sa, unsigned int len, u64 *seq)
+{
+	bool notify = false;
+	int err;
+
+	spin_lock_bh(&sa->lock);
+	if (sa->seq == (sa->esn ? U64_MAX : U32_MAX)) {
+		err = -EOVERFLOW;
+	} else {
+		err = nsim_ipsec_sa_account(sa, len, &notify);
+		if (!err) {
+			*seq = ++sa->seq;
+			atomic_inc(&sa->busy);
+		}
+	}
+	spin_unlock_bh(&sa->lock);
+
+	if (notify)
+		nsim_ipsec_sa_notify(sa);
+	return err;
+}
+
+void nsim_ipsec_sa_sent(struct nsim_ipsec_sa *sa)
+{
+	if (atomic_dec_and_test(&sa->busy))
+		wake_up_var(&sa->busy);
+}
+
+/**
+ * nsim_ipsec_sa_accept - enter an authentic packet into the window
+ * @sa: an inbound SA of packet offload; the caller is in an RCU read section
+ * @seq: the packet's number
+ * @len: length of the plain IP packet
+ *
+ * Return: 0, -EALREADY for a replay, -ESHUTDOWN after a stop, -EDQUOT at a hard limit.
+ */
+int nsim_ipsec_sa_accept(struct nsim_ipsec_sa *sa, u64 seq, unsigned int len)
+{
+	bool notify = false;
+	int err = -EALREADY;
+
+	spin_lock_bh(&sa->lock);
+	if (sa->stopped) {
+		err = -ESHUTDOWN;
+	} else if (nsim_ipsec_replay_fresh(&sa->replay, seq)) {
+		err = nsim_ipsec_sa_account(sa, len, &notify);
+		if (!err)
+			nsim_ipsec_replay_advance(&sa->replay, seq);
+	}
+	spin_unlock_bh(&sa->lock);
+
+	if (notify)
+		nsim_ipsec_sa_notify(sa);
+	return err;
+}
+
+/* Process context: returns when no packet is between its number and the cable. */
+void nsim_ipsec_sa_stop(struct nsim_ipsec_sa *sa)
+{
+	spin_lock_bh(&sa->lock);
+	sa->stopped = true;
+	spin_unlock_bh(&sa->lock);
+	wait_var_event(&sa->busy, !atomic_read(&sa->busy));
+}
+
+/* What was handled since the last report. Each packet is reported once. */
+void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
+{
+	spin_lock_bh(&sa->lock);
+	*bytes = sa->bytes - sa->reported_bytes;
+	*packets = sa->packets - sa->reported_packets;
+	sa->reported_bytes = sa->bytes;
+	sa->reported_packets = sa->packets;
+	spin_unlock_bh(&sa->lock);
+}
+
+static void nsim_ipsec_sa_destroy(struct nsim_ipsec_sa *sa)
+{
+	crypto_free_aead(sa->aead);
+	nsim_ipsec_replay_free(&sa->replay);
+	kfree_sensitive(sa);
+}
+
+static void nsim_ipsec_sa_free_work(struct work_struct *work)
+{
+	nsim_ipsec_sa_destroy(container_of(to_rcu_work(work), struct nsim_ipsec_sa, free_work));
+}
+
+static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct xfrm_state *x, gfp_t gfp)
+{
+	struct nsim_ipsec_sa *sa = kzalloc(sizeof(*sa), gfp);
+
+	if (!sa)
+		return NULL;
+
+	sa->x = x;
+	sa->type = x->xso.type;
+	sa->dir = x->xso.dir;
+	INIT_HLIST_NODE(&sa->node);
+	spin_lock_init(&sa->lock);
+	INIT_RCU_WORK(&sa->free_work, nsim_ipsec_sa_free_work);
+	return sa;
+}
+
+static int nsim_ipsec_sa_set_key(struct nsim_ipsec_sa *sa, const struct xfrm_algo_aead *alg)
+{
+	unsigned int len = alg->alg_key_len / 8;
+	int err;
+
+	sa->aead = crypto_alloc_aead(alg->alg_name, 0, CRYPTO_ALG_ASYNC);
+	if (IS_ERR(sa->aead)) {
+		err = PTR_ERR(sa->aead);
+		sa->aead = NULL;
+		return err;
+	}
+
+	/* Only the file that crypto offload always had shows keys. */
+	if (sa->type == XFRM_DEV_OFFLOAD_CRYPTO) {
+		memcpy(sa->key, alg->alg_key, sizeof(sa->key));
+		memcpy(&sa->salt, alg->alg_key + len - NSIM_IPSEC_SALT_LEN, sizeof(sa->salt));
+	}
+
+	err = crypto_aead_setkey(sa->aead, alg->alg_key, len);
+	return err ?: crypto_aead_setauthsize(sa->aead, NSIM_IPSEC_ICV_LEN);
+}
+
+static void nsim_ipsec_sa_load(struct nsim_ipsec_sa *sa, const struct xfrm_state *x)
+{
+	sa->mode = x->props.mode;
+	sa->family = x->props.family;
+	sa->esn = x->props.flags & XFRM_STATE_ESN;
+	sa->flags = x->props.flags;
+	sa->spi = x->id.spi;
+	sa->reqid = x->props.reqid;
+	sa->saddr = x->props.saddr;
+	sa->daddr = x->id.daddr;
+	sa->sel = x->sel;
+	sa->limits = x->lft;
+
+	sa->seq = x->replay.oseq;
+	if (x->replay_esn) {
+		sa->seq = x->replay_esn->oseq;
+		if (sa->esn)
+			sa->seq |= (u64)x->replay_esn->oseq_hi << 32;
+	}
+	sa->bytes = x->curlft.bytes;
+	sa->packets = x->curlft.packets;
+	sa->reported_bytes = sa->bytes;
+	sa->reported_packets = sa->packets;
+	nsim_ipsec_replay_load(&sa->replay, x);
+}
+
+static int nsim_ipsec_sa_take_slot(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa, gfp_t gfp)
+{
+	int err = xa_alloc_bh(&hw->sa_slots, &sa->slot, sa, xa_limit_31b, gfp);
+
+	if (!err)
+		sa->x->xso.offload_handle = NSIM_IPSEC_HANDLE(sa->slot);
+	return err;
+}
+
+/**
+ * nsim_ipsec_sa_add - put an SA into the table
+ * @hw: the engine
+ * @x: a state that the device's limits allow
+ * @extack: for the sentence if it fails
+ *
+ * Context: process context.
+ * Return: 0, -ENOSPC if the table is full, -ENOMEM, or the crypto API's error.
+ */
+int nsim_ipsec_sa_add(struct nsim_ipsec *hw, struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	u32 window = x->replay_esn ? x->replay_esn->replay_window : x->props.replay_window;
+	struct nsim_ipsec_sa *sa;
+	int err = -ENOMEM;
+
+	sa = nsim_ipsec_sa_alloc(x, GFP_KERNEL);
+	if (!sa)
+		return err;
+	err = nsim_ipsec_replay_init(&sa->replay, window, GFP_KERNEL);
+	if (err)
+		goto free;
+	err = nsim_ipsec_sa_set_key(sa, x->aead);
+	if (err) {
+		NL_SET_ERR_MSG_MOD(extack, "The device could not load the key");
+		goto free;
+	}
+	nsim_ipsec_sa_load(sa, x);
+
+	spin_lock_bh(&hw->lock);
+	err = hw->sa_count < READ_ONCE(hw->max_sas) ? 0 : -ENOSPC;
+	if (!err)
+		hw->sa_count++;
+	spin_unlock_bh(&hw->lock);
+	if (err) {
+		NL_SET_ERR_MSG_MOD(extack, "The SA table of the device is full");
+		goto free;
+	}
+
+	err = nsim_ipsec_sa_take_slot(hw, sa, GFP_KERNEL);
+	spin_lock_bh(&hw->lock);
+	if (err) {
+		hw->sa_count--;
+	} else {
+		hw->crypto_count += sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
+		nsim_ipsec_sa_link(hw, sa);
+	}
+	spin_unlock_bh(&hw->lock);
+	if (!err)
+		return 0;
+free:
+	nsim_ipsec_sa_destroy(sa);
+	return err;
+}
+
+/*
+ * A larval state (no SPI, no keys yet) takes a slot so that its teardown is
+ * checked like every other, but no packet finds it. Any context.
+ */
+int nsim_ipsec_sa_add_larval(struct nsim_ipsec *hw, struct xfrm_state *x)
+{
+	struct nsim_ipsec_sa *sa;
+	int err;
+
+	sa = nsim_ipsec_sa_alloc(x, GFP_ATOMIC);
+	if (!sa)
+		return -ENOMEM;
+
+	sa->stopped = true;
+	err = nsim_ipsec_sa_take_slot(hw, sa, GFP_ATOMIC);
+	if (err)
+		kfree(sa);
+	return err;
+}
+
+/* The entry of @x, live or deleted; NULL if the device does not know it. */
+struct nsim_ipsec_sa *nsim_ipsec_sa_of(struct nsim_ipsec *hw, const struct xfrm_state *x)
+{
+	struct nsim_ipsec_sa *sa = NULL;
+
+	if (x->xso.offload_handle)
+		sa = xa_load(&hw->sa_slots, NSIM_IPSEC_SLOT(x->xso.offload_handle));
+	return sa && sa->x == x ? sa : NULL;
+}
+
+static void nsim_ipsec_sa_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa)
+{
+	sa->stage = NSIM_IPSEC_SA_DELETED;
+	if (hlist_unhashed(&sa->node))
+		return;
+	hlist_del_init_rcu(&sa->node);
+	hw->sa_count--;
+	hw->crypto_count -= sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
+}
+
+/* Any context. False: the stack deletes what is not there. */
+bool nsim_ipsec_sa_delete(struct nsim_ipsec *hw, struct xfrm_state *x)
+{
+	struct nsim_ipsec_sa *sa;
+	bool known;
+
+	spin_lock_bh(&hw->lock);
+	sa = nsim_ipsec_sa_of(hw, x);
+	known = sa && sa->stage == NSIM_IPSEC_SA_LIVE;
+	if (known)
+		nsim_ipsec_sa_unlink(hw, sa);
+	spin_unlock_bh(&hw->lock);
+
+	if (known) {
+		spin_lock_bh(&sa->lock);
+		sa->stopped = true;
+		spin_unlock_bh(&sa->lock);
+	}
+	return known;
+}
+
+/*
+ * Process context. The entry goes after its last reader. @x outlives that
+ * reader as well: the stack waits for a grace period between deleting a state
+ * and freeing its memory.
+ * False: the stack frees what is not there, or was not deleted.
+ */
+bool nsim_ipsec_sa_free(struct nsim_ipsec *hw, struct xfrm_state *x)
+{
+	struct nsim_ipsec_sa *sa;
+	bool deleted;
+
+	spin_lock_bh(&hw->lock);
+	sa = nsim_ipsec_sa_of(hw, x);
+	deleted = sa && sa->stage == NSIM_IPSEC_SA_DELETED;
+	if (sa) {
+		nsim_ipsec_sa_unlink(hw, sa);
+		xa_erase_bh(&hw->sa_slots, sa->slot);
+		x->xso.offload_handle = 0;
+	}
+	spin_unlock_bh(&hw->lock);
+
+	if (sa)
+		queue_rcu_work(hw->free_wq, &sa->free_work);
+	return deleted;
+}
+
+int nsim_ipsec_sa_table_init(struct nsim_ipsec *hw)
+{
+	xa_init_flags(&hw->sa_slots, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH);
+	hw->sa_in = kvcalloc(BIT(NSIM_IPSEC_HASH_BITS), sizeof(*hw->sa_in), GFP_KERNEL);
+	hw->sa_out = kvcalloc(BIT(NSIM_IPSEC_HASH_BITS), sizeof(*hw->sa_out), GFP_KERNEL);
+	hw->free_wq = alloc_workqueue("nsim_ipsec", WQ_UNBOUND, 0);
+	return hw->sa_in && hw->sa_out && hw->free_wq ? 0 : -ENOMEM;
+}
+
+/* The port carries no packet any more and the stack holds no reference to it. */
+void nsim_ipsec_sa_table_destroy(struct nsim_ipsec *hw)
+{
+	struct nsim_ipsec_sa *sa;
+	unsigned long slot;
+
+	if (hw->free_wq) {
+		rcu_barrier();
+		destroy_workqueue(hw->free_wq);
+	}
+	xa_for_each(&hw->sa_slots, slot, sa)
+		nsim_ipsec_sa_destroy(sa);
+	xa_destroy(&hw->sa_slots);
+	kvfree(hw->sa_in);
+	kvfree(hw->sa_out);
+}
