@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Binding SAs and policies to a device that offloads them, and taking them off
+ * again without a packet in clear. Documentation/networking/xfrm/xfrm_unbind.rst
+ * tells the whole.
+ */
+#ifndef _NET_XFRM_UNBIND_H
+#define _NET_XFRM_UNBIND_H
+
+#include <linux/if.h>
+#include <linux/types.h>
+#include <linux/xfrm.h>
+#include <uapi/linux/xfrm_unbound.h>
+
+struct net;
+struct net_device;
+struct netlink_ext_ack;
+struct sk_buff;
+struct xfrm_dev_offload;
+struct xfrm_policy;
+struct xfrm_state;
+struct xfrm_tmpl;
+
+/**
+ * struct xfrm_bound - what a net_device holds for xfrm
+ * @states: SAs that are offloaded to the device
+ * @policies: policies that are offloaded to it
+ * @dying_states: SAs deleted from the hardware and not yet freed there
+ * @dying_policies: policies of that kind
+ * @pending: callbacks of the driver that are under way on behalf of single SAs
+ *	and policies; an unbind waits until there are none
+ * @closed: nothing new may be bound: an unbind runs, or @leaving
+ * @leaving: the device is on its way out of its netns; until NETDEV_REGISTER
+ *
+ * All zero is the right start. xfrm_bind_lock, in net/xfrm/xfrm_bind.c,
+ * protects every field.
+ */
+struct xfrm_bound {
+	struct hlist_head	states;
+	struct hlist_head	policies;
+	struct hlist_head	dying_states;
+	struct hlist_head	dying_policies;
+	unsigned int		pending;
+	bool			closed;
+	bool			leaving;
+};
+
+/**
+ * struct xfrm_dev_counters - where a device stopped in an SA
+ * @seq: outbound: the sequence number of the last packet sent; inbound: the
+ *	highest one accepted. 64 bits with ESN, otherwise the upper half is 0.
+ * @bytes: bytes that the device handled and did not yet report through
+ *	xdo_dev_state_update_stats(); the core adds them to the SA's lifetime
+ * @packets: packets, counted likewise
+ * @window: size of @replay in bits, set by the core: the replay window of an
+ *	inbound SA; 0 if there is none
+ * @replay: bit n (word n / 32, bit n % 32) is set if @seq - n was received.
+ *	Allocated and zeroed by the core.
+ */
+struct xfrm_dev_counters {
+	u64	seq;
+	u64	bytes;
+	u64	packets;
+	u32	window;
+	u32	*replay;
+};
+
+/**
+ * struct xfrm_unbound - why an SA is XFRM_STATE_INVALID
+ * @reason: enum xfrm_unbind_reason
+ * @exact: the SA's counters are those of the last packet handled
+ * @ifindex: index of the device it was taken off
+ * @ifname: the name which that device had
+ *
+ * Written once under the SA's lock when the SA becomes INVALID (@exact: when
+ * the hardware has stopped), never changed again.
+ */
+struct xfrm_unbound {
+	u8	reason;
+	bool	exact;
+	int	ifindex;
+	char	ifname[IFNAMSIZ];
+};
+
+#ifdef CONFIG_XFRM_OFFLOAD
+int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack);
+int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack);
+int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol);
+
+void xfrm_dev_enter(struct net_device *dev);
+void xfrm_dev_leave(struct net_device *dev);
+void xfrm_dev_down(struct net_device *dev);
+void xfrm_dev_unregister(struct net_device *dev);
+void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason);
+
+void xfrm_dev_pull_stats(struct xfrm_state *x);
+void xfrm_dev_push_esn(struct xfrm_state *x);
+bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x);
+bool xfrm_dev_fills_csum(struct xfrm_state *x);
+int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo);
+bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb);
+
+int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
+int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x);
+struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
+					  struct xfrm_state *x);
+#else
+static inline void xfrm_dev_enter(struct net_device *dev)
+{
+}
+
+static inline void xfrm_dev_leave(struct net_device *dev)
+{
+}
+
+static inline void xfrm_dev_down(struct net_device *dev)
+{
+}
+
+static inline void xfrm_dev_unregister(struct net_device *dev)
+{
+}
+
+static inline void xfrm_dev_unbind(struct net_device *dev,
+				   enum xfrm_unbind_reason reason)
+{
+}
+
+static inline bool xfrm_dev_fills_csum(struct xfrm_state *x)
+{
+	return false;
+}
+
+static inline int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo)
+{
+	return 0;
+}
+
+static inline bool xfrm_dev_received(const struct xfrm_policy *pol,
+				     const struct sk_buff *skb)
+{
+	return false;
+}
+
+static inline int xfrm_packet_offload_mark(struct sk_buff *skb,
+					   struct xfrm_state *x)
+{
+	return 0;
+}
+
+static inline int xfrm_packet_offload_direct(struct sk_buff *skb,
+					     struct xfrm_state *x)
+{
+	return 0;
+}
+#endif /* CONFIG_XFRM_OFFLOAD */
+
+void xfrm_state_publish(struct xfrm_state *x);
+int xfrm_unbound_yield(struct xfrm_state *x);
+int xfrm_unbound_policy_yield(const struct xfrm_policy *pol);
+bool xfrm_unbound_blocks(struct net *net, const struct xfrm_tmpl *tmpl,
+			 const struct xfrm_policy *pol,
+			 const xfrm_address_t *daddr,
+			 const xfrm_address_t *saddr);
+int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x);
+unsigned int xfrm_unbound_size(const struct xfrm_state *x);
+u32 xfrm_unbound_xflags(const struct xfrm_state *x);
+
+#endif /* _NET_XFRM_UNBIND_H */

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a device holds for xfrm: the SAs and policies that are offloaded to it.
+ *
+ * A binding is made by the driver's add callback and ended by its delete and
+ * free callbacks. It hangs on its device, so that a device which goes away
+ * finds what it holds without a walk over the host's tables, and it has one
+ * owner at each moment (enum xfrm_bind_stage), so that a deletion, the garbage
+ * collector and an unbind which meet on it agree who calls the driver.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/wait_bit.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+/* Protects struct xfrm_bound of every device, and @node and @stage of every
+ * struct xfrm_dev_offload. Innermost: taken under xfrm_state.lock; nothing is
+ * taken inside it and no driver is called under it.
+ */
+static DEFINE_SPINLOCK(xfrm_bind_lock);
+
+/* How many bindings an unbind takes over before it lets others have the lock */
+#define XFRM_BIND_BATCH	64
+
+/* Callbacks run outside the lock. While one does, @pending holds back an
+ * unbind of the device, and with it the device.
+ */
+static bool xfrm_bind_enter(struct net_device *dev)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+	bool open;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	open = !b->closed;
+	if (open)
+		b->pending++;
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return open;
+}
+
+static void __xfrm_bind_exit(struct xfrm_bound *b)
+{
+	if (!--b->pending)
+		wake_up_var(&b->pending);
+}
+
+static void xfrm_bind_exit(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	__xfrm_bind_exit(&dev->xfrm_bound);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/* Hang @xdo on @list of its device as @stage: the end of a callback. */
+static void xfrm_bind_settle(struct net_device *dev,
+			     struct xfrm_dev_offload *xdo,
+			     enum xfrm_bind_stage stage,
+			     struct hlist_head *list)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	WRITE_ONCE(xdo->stage, stage);
+	hlist_add_head(&xdo->node, list);
+	__xfrm_bind_exit(&dev->xfrm_bound);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/* Take @xdo over if it is at @from: the start of a callback. The caller owns
+ * the binding afterwards. Returns the device, or NULL if @xdo is not his.
+ */
+static struct net_device *xfrm_bind_take(struct xfrm_dev_offload *xdo,
+					 enum xfrm_bind_stage from,
+					 enum xfrm_bind_stage to)
+{
+	struct net_device *dev = NULL;
+
+	/* Most SAs and policies of a host are never offloaded. */
+	if (READ_ONCE(xdo->stage) == XFRM_BIND_NONE)
+		return NULL;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	if (xdo->stage == from) {
+		dev = xdo->dev;
+		hlist_del_init(&xdo->node);
+		WRITE_ONCE(xdo->stage, to);
+		dev->xfrm_bound.pending++;
+	}
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return dev;
+}
+
+static void xfrm_bind_go_live(struct net_device *dev,
+			      struct xfrm_dev_offload *xdo,
+			      struct hlist_head *list)
+{
+	xdo->hw_only = xdo->type == XFRM_DEV_OFFLOAD_PACKET;
+	rcu_assign_pointer(xdo->live_dev, dev);
+	xfrm_bind_settle(dev, xdo, XFRM_BIND_BOUND, list);
+}
+
+/**
+ * xfrm_bind_state - offload an SA to its device
+ * @x: SA with xso.dev, xso.real_dev, xso.type and xso.dir filled in, and a
+ *	tracked reference to the device; not bound yet
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Calls xdo_dev_state_add() and, if the driver agrees, hangs the SA on the
+ * device. An unbind that starts later finds it; one that has started already
+ * makes the call fail. After a failure the caller undoes what it filled in.
+ *
+ * Context: any that the driver's xdo_dev_state_add() can stand; takes
+ * xfrm_bind_lock.
+ * Return: 0; -ENODEV if the device is being unbound or leaves; an error of the
+ * driver.
+ */
+int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	struct net_device *dev = x->xso.dev;
+	int err;
+
+	if (!xfrm_bind_enter(dev)) {
+		NL_SET_ERR_MSG(extack, "Device is going away");
+		return -ENODEV;
+	}
+
+	err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+	if (err)
+		xfrm_bind_exit(dev);
+	else
+		xfrm_bind_go_live(dev, &x->xso, &dev->xfrm_bound.states);
+
+	return err;
+}
+
+/**
+ * xfrm_bind_policy - offload a policy to its device
+ * @xp: policy with xdo.dev, xdo.type and xdo.dir filled in, and a tracked
+ *	reference to the device; not bound yet
+ * @extack: where a refusal is explained, or NULL
+ *
+ * What xfrm_bind_state() is for an SA, with xdo_dev_policy_add().
+ *
+ * Context: process; takes xfrm_bind_lock.
+ * Return: 0; -ENODEV if the device is being unbound or leaves; an error of the
+ * driver.
+ */
+int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
+{
+	struct net_device *dev = xp->xdo.dev;
+	int err;
+
+	if (!xfrm_bind_enter(dev)) {
+		NL_SET_ERR_MSG(extack, "Device is going away");
+		return -ENODEV;
+	}
+
+	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
+	if (err)
+		xfrm_bind_exit(dev);
+	else
+		xfrm_bind_go_live(dev, &xp->xdo, &dev->xfrm_bound.policies);
+
+	return err;
+}
+
+/**
+ * xfrm_bind_larval - offload the state that stands for an ACQUIRE
+ * @x: the larval state, not in the SAD yet
+ * @pol: the offloaded policy whose template is to be resolved
+ *
+ * An unbind may take the device off the policy at any time, so it is read
+ * once, under RCU.
+ *
+ * Context: softirq or process, inside rcu_read_lock().
+ * Return: 0, also if @pol is not offloaded; -ENODEV if its device goes away;
+ * an error of the driver.
+ */
+int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
+{
+	struct xfrm_dev_offload *xso = &x->xso;
+	struct net_device *dev;
+	int err;
+
+	if (pol->xdo.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+
+	dev = rcu_dereference(pol->xdo.live_dev);
+	if (!dev)
+		return -ENODEV;
+
+	xso->type = XFRM_DEV_OFFLOAD_PACKET;
+	xso->dir = pol->xdo.dir;
+	xso->flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	xso->dev = dev;
+	netdev_hold(dev, &xso->dev_tracker, GFP_ATOMIC);
+
+	err = xfrm_bind_state(x, NULL);
+	if (err) {
+		xso->type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
+		xso->dir = 0;
+		xso->flags = 0;
+		xso->dev = NULL;
+		netdev_put(dev, &xso->dev_tracker);
+	}
+
+	return err;
+}
+
+/**
+ * xfrm_bind_release - end of a binding
+ * @xdo: a binding that the caller owns and whose driver callbacks are done
+ *
+ * Context: any.
+ */
+void xfrm_bind_release(struct xfrm_dev_offload *xdo)
+{
+	struct net_device *dev = xdo->dev;
+
+	RCU_INIT_POINTER(xdo->live_dev, NULL);
+	WRITE_ONCE(xdo->dev, NULL);
+	xdo->real_dev = NULL;
+	xdo->offload_handle = 0;
+	WRITE_ONCE(xdo->stage, XFRM_BIND_NONE);
+	netdev_put(dev, &xdo->dev_tracker);
+}
+
+/**
+ * xfrm_dev_state_delete - delete an SA from its hardware
+ * @x: SA that is dead, or was never put in the SAD
+ *
+ * Nothing to do if the SA is not bound, or an unbind has taken it over.
+ *
+ * Context: any, usually under @x->lock; takes xfrm_bind_lock.
+ */
+void xfrm_dev_state_delete(struct xfrm_state *x)
+{
+	struct xfrm_dev_offload *xso = &x->xso;
+	struct net_device *dev;
+
+	dev = xfrm_bind_take(xso, XFRM_BIND_BOUND, XFRM_BIND_DELETING);
+	if (!dev)
+		return;
+
+	RCU_INIT_POINTER(xso->live_dev, NULL);
+	xso->hw_only = 1;
+	dev->xfrmdev_ops->xdo_dev_state_delete(x);
+	xfrm_bind_settle(dev, xso, XFRM_BIND_DELETED,
+			 &dev->xfrm_bound.dying_states);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_delete);
+
+/* The driver's free callback, the last of a binding. */
+static void xfrm_bind_free_state(struct net_device *dev, struct xfrm_state *x)
+{
+	if (dev->xfrmdev_ops->xdo_dev_state_free)
+		dev->xfrmdev_ops->xdo_dev_state_free(x);
+
+	xfrm_bind_release(&x->xso);
+	xfrm_bind_exit(dev);
+}
+
+static void xfrm_bind_free_policy(struct net_device *dev,
+				  struct xfrm_policy *xp)
+{
+	if (dev->xfrmdev_ops->xdo_dev_policy_free)
+		dev->xfrmdev_ops->xdo_dev_policy_free(xp);
+
+	xfrm_bind_release(&xp->xdo);
+	xfrm_bind_exit(dev);
+}
+
+/**
+ * xfrm_dev_state_free - give up what the hardware keeps for a deleted SA
+ * @x: SA without users
+ *
+ * Nothing to do if there is nothing left, as after an unbind.
+ *
+ * Context: process; takes xfrm_bind_lock.
+ */
+void xfrm_dev_state_free(struct xfrm_state *x)
+{
+	struct net_device *dev;
+
+	dev = xfrm_bind_take(&x->xso, XFRM_BIND_DELETED, XFRM_BIND_FREEING);
+	if (dev)
+		xfrm_bind_free_state(dev, x);
+}
+
+/**
+ * xfrm_dev_policy_delete - delete a policy from its hardware
+ * @xp: policy that is off the SPD, or was never in it
+ *
+ * Nothing to do if the policy is not bound, or an unbind has taken it over.
+ *
+ * Context: process or softirq; takes xfrm_bind_lock.
+ */
+void xfrm_dev_policy_delete(struct xfrm_policy *xp)
+{
+	struct xfrm_dev_offload *xdo = &xp->xdo;
+	struct net_device *dev;
+
+	dev = xfrm_bind_take(xdo, XFRM_BIND_BOUND, XFRM_BIND_DELETING);
+	if (!dev)
+		return;
+
+	RCU_INIT_POINTER(xdo->live_dev, NULL);
+	if (dev->xfrmdev_ops->xdo_dev_policy_delete)
+		dev->xfrmdev_ops->xdo_dev_policy_delete(xp);
+	xfrm_bind_settle(dev, xdo, XFRM_BIND_DELETED,
+			 &dev->xfrm_bound.dying_policies);
+}
+
+/**
+ * xfrm_dev_policy_free - give up what the hardware keeps for a deleted policy
+ * @xp: policy without users
+ *
+ * Context: process or softirq; takes xfrm_bind_lock.
+ */
+void xfrm_dev_policy_free(struct xfrm_policy *xp)
+{
+	struct net_device *dev;
+
+	dev = xfrm_bind_take(&xp->xdo, XFRM_BIND_DELETED, XFRM_BIND_FREEING);
+	if (dev)
+		xfrm_bind_free_policy(dev, xp);
+}
+
+static bool xfrm_bind_idle(struct xfrm_bound *b)
+{
+	bool idle;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	idle = !b->pending;
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return idle;
+}
+
+/**
+ * xfrm_bind_close - let nothing new be bound to a device
+ * @dev: the device
+ *
+ * When it returns, no add callback is under way any more, and none starts
+ * before xfrm_bind_open(). No xdo_dev_state_add() or xdo_dev_policy_add() may
+ * wait for RTNL, which the caller holds.
+ *
+ * Context: process, may sleep, under RTNL.
+ * Return: true if the device holds anything.
+ */
+bool xfrm_bind_close(struct net_device *dev)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+	bool any;
+
+	ASSERT_RTNL();
+
+	spin_lock_bh(&xfrm_bind_lock);
+	b->closed = true;
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	wait_var_event(&b->pending, xfrm_bind_idle(b));
+
+	spin_lock_bh(&xfrm_bind_lock);
+	any = !hlist_empty(&b->states) || !hlist_empty(&b->policies) ||
+	      !hlist_empty(&b->dying_states) ||
+	      !hlist_empty(&b->dying_policies) || b->pending;
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return any;
+}
+
+/**
+ * xfrm_bind_open - end of xfrm_bind_close(), unless the device leaves
+ * @dev: the device
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_bind_open(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	dev->xfrm_bound.closed = dev->xfrm_bound.leaving;
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/**
+ * xfrm_dev_leave - a device is about to leave its network namespace
+ * @dev: the device, which may still be up
+ *
+ * From here on nothing is bound to it, and what it loses by being set down is
+ * lost for the reason that it leaves. xfrm_dev_enter() ends it.
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_dev_leave(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	dev->xfrm_bound.leaving = true;
+	dev->xfrm_bound.closed = true;
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/**
+ * xfrm_dev_enter - a device was registered in a network namespace
+ * @dev: the device
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_dev_enter(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	dev->xfrm_bound.leaving = false;
+	dev->xfrm_bound.closed = false;
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+static void xfrm_bind_claim_list(struct hlist_head *from, struct hlist_head *to,
+				 void (*hold)(struct xfrm_dev_offload *xdo))
+{
+	struct xfrm_dev_offload *xdo;
+	int n;
+
+	do {
+		spin_lock_bh(&xfrm_bind_lock);
+		for (n = 0; n < XFRM_BIND_BATCH && !hlist_empty(from); n++) {
+			xdo = hlist_entry(from->first, struct xfrm_dev_offload,
+					  node);
+			hlist_del(&xdo->node);
+			hlist_add_head(&xdo->node, to);
+			WRITE_ONCE(xdo->stage, XFRM_BIND_UNBINDING);
+			hold(xdo);
+		}
+		spin_unlock_bh(&xfrm_bind_lock);
+		cond_resched();
+	} while (n == XFRM_BIND_BATCH);
+}
+
+/* Who is bound has a reference: the one that the SAD, the SPD or the task
+ * which is about to insert it there holds. All of them end the binding before
+ * they drop it.
+ */
+static void xfrm_bind_hold_state(struct xfrm_dev_offload *xdo)
+{
+	xfrm_state_hold(container_of(xdo, struct xfrm_state, xso));
+}
+
+static void xfrm_bind_hold_policy(struct xfrm_dev_offload *xdo)
+{
+	xfrm_pol_hold(container_of(xdo, struct xfrm_policy, xdo));
+}
+
+/**
+ * xfrm_bind_claim - take over all that is bound to a device
+ * @dev: a device that xfrm_bind_close() has closed
+ * @batch: empty lists, which receive the bindings; each of their SAs and
+ *	policies is held by a reference of the caller's
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch)
+{
+	xfrm_bind_claim_list(&dev->xfrm_bound.states, &batch->states,
+			     xfrm_bind_hold_state);
+	xfrm_bind_claim_list(&dev->xfrm_bound.policies, &batch->policies,
+			     xfrm_bind_hold_policy);
+}
+
+/* Take a deleted SA or policy off @list that still has users, and with it the
+ * duty to free it on the hardware. One that has none is about to be freed by
+ * whoever dropped the last reference.
+ */
+static struct xfrm_dev_offload *
+xfrm_bind_take_dying(struct xfrm_bound *b, struct hlist_head *list,
+		     bool (*hold)(struct xfrm_dev_offload *xdo))
+{
+	struct xfrm_dev_offload *xdo, *found = NULL;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	hlist_for_each_entry(xdo, list, node) {
+		if (!hold(xdo))
+			continue;
+		hlist_del_init(&xdo->node);
+		WRITE_ONCE(xdo->stage, XFRM_BIND_FREEING);
+		b->pending++;
+		found = xdo;
+		break;
+	}
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return found;
+}
+
+static bool xfrm_bind_try_state(struct xfrm_dev_offload *xdo)
+{
+	return refcount_inc_not_zero(&container_of(xdo, struct xfrm_state,
+						   xso)->refcnt);
+}
+
+static bool xfrm_bind_try_policy(struct xfrm_dev_offload *xdo)
+{
+	return refcount_inc_not_zero(&container_of(xdo, struct xfrm_policy,
+						   xdo)->refcnt);
+}
+
+static bool xfrm_bind_gone(struct xfrm_bound *b)
+{
+	bool gone;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	gone = !b->pending && hlist_empty(&b->dying_states) &&
+	       hlist_empty(&b->dying_policies);
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return gone;
+}
+
+/**
+ * xfrm_bind_reap - free on the hardware what was deleted and is still in use
+ * @dev: a device that xfrm_bind_close() has closed and that has nothing bound
+ *
+ * Bundles, sockets and queued packets may hold a deleted SA or policy for long.
+ * When this returns, none of them holds the device.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_reap(struct net_device *dev)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+	struct xfrm_dev_offload *xdo;
+
+	if (xfrm_bind_gone(b))
+		return;
+
+	/* The garbage collector frees the SAs that have no users. */
+	xfrm_flush_gc();
+
+	while ((xdo = xfrm_bind_take_dying(b, &b->dying_states,
+					   xfrm_bind_try_state))) {
+		struct xfrm_state *x = container_of(xdo, struct xfrm_state, xso);
+
+		xfrm_bind_free_state(dev, x);
+		xfrm_state_put(x);
+		cond_resched();
+	}
+
+	while ((xdo = xfrm_bind_take_dying(b, &b->dying_policies,
+					   xfrm_bind_try_policy))) {
+		struct xfrm_policy *xp = container_of(xdo, struct xfrm_policy,
+						      xdo);
+
+		xfrm_bind_free_policy(dev, xp);
+		xfrm_pol_put(xp);
+		cond_resched();
+	}
+
+	/* What is left lost its last user meanwhile and is being freed. */
+	wait_var_event(&b->pending, xfrm_bind_gone(b));
+}

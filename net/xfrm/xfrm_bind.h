@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _XFRM_BIND_H
+#define _XFRM_BIND_H
+
+#include <net/xfrm.h>
+
+/**
+ * enum xfrm_bind_stage - who answers for a binding's hardware
+ * @XFRM_BIND_NONE: nobody, there is none
+ * @XFRM_BIND_BOUND: whoever claims it first
+ * @XFRM_BIND_DELETING: a task that deletes the SA or policy; it runs the
+ *	driver's delete callback now
+ * @XFRM_BIND_DELETED: the last reference to the SA or policy, or an unbind:
+ *	whichever comes first runs the driver's free callback
+ * @XFRM_BIND_FREEING: that one, now
+ * @XFRM_BIND_UNBINDING: an unbind, for all that is left to do
+ *
+ * The stage changes under xfrm_bind_lock only, and each change hands the
+ * binding to exactly one owner: no callback of a driver can run twice for one
+ * binding, or be forgotten.
+ */
+enum xfrm_bind_stage {
+	XFRM_BIND_NONE,
+	XFRM_BIND_BOUND,
+	XFRM_BIND_DELETING,
+	XFRM_BIND_DELETED,
+	XFRM_BIND_FREEING,
+	XFRM_BIND_UNBINDING,
+};
+
+struct xfrm_bind_batch {
+	struct hlist_head states;
+	struct hlist_head policies;
+};
+
+bool xfrm_bind_close(struct net_device *dev);
+void xfrm_bind_open(struct net_device *dev);
+void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch);
+void xfrm_bind_release(struct xfrm_dev_offload *xdo);
+void xfrm_bind_reap(struct net_device *dev);
+
+void xfrm_policy_unbind_convert(struct xfrm_policy *xp);
+void xfrm_replay_adopt(struct xfrm_state *x,
+		       const struct xfrm_dev_counters *final);
+void xfrm_unbound_audit(struct xfrm_state *x);
+
+#endif /* _XFRM_BIND_H */

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The way of a packet to a device that does all of IPsec, and what the data
+ * path may ask of such a device.
+ *
+ * Until the hardware encrypts it, the packet is plain. It may wait in a qdisc,
+ * a neighbour's queue or a netfilter queue, be routed elsewhere, or meet a
+ * device that lost its SA; nothing about a plain packet tells that it must not
+ * leave. So it carries its SA in a sec_path, and validate_xmit_xfrm(), the last
+ * stop before a driver, drops it unless the SA is valid and lives on the device
+ * at hand. The mark is taken off there: drivers see the packet as they always
+ * have.
+ *
+ * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
+ * An unbind clears live_dev and waits for a grace period before it touches the
+ * hardware: no packet passes the test and finds the hardware stopped.
+ */
+
+#include <linux/netdevice.h>
+#include <net/dst.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
+				    int mib, int err)
+{
+	XFRM_INC_STATS(xs_net(x), mib);
+	kfree_skb(skb);
+	return err;
+}
+
+/**
+ * xfrm_packet_offload_mark - a packet starts its way to the hardware
+ * @skb: plain packet; its dst is the bundle of @x
+ * @x: packet offloaded SA
+ *
+ * Context: softirq or process.
+ * Return: 0; after an error @skb is freed: -EINVAL if the SA is not valid,
+ * -EHOSTUNREACH if the hardware is not the last to transform the packet, which
+ * no hardware could do, -ENOMEM.
+ */
+int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
+{
+	struct sec_path *sp;
+
+	if (unlikely(READ_ONCE(x->km.state) != XFRM_STATE_VALID))
+		return xfrm_packet_offload_drop(skb, x,
+						LINUX_MIB_XFRMOUTUNBOUND,
+						-EINVAL);
+
+	if (unlikely(xfrm_dst_child(skb_dst(skb))->xfrm))
+		return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+						-EHOSTUNREACH);
+
+	secpath_reset(skb);
+	sp = secpath_set(skb);
+	if (unlikely(!sp))
+		return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+						-ENOMEM);
+
+	sp->olen++;
+	sp->xvec[sp->len++] = x;
+	xfrm_state_hold(x);
+
+	return 0;
+}
+
+/**
+ * xfrm_packet_offload_direct - send a marked packet to its hardware
+ * @skb: plain packet without a link layer header, which the hardware writes
+ * @x: packet offloaded SA in tunnel mode
+ *
+ * Context: softirq or process.
+ * Return: what dev_queue_xmit() returns; -EHOSTUNREACH if the device is gone.
+ */
+int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x)
+{
+	struct net_device *dev;
+	int err;
+
+	rcu_read_lock();
+	dev = rcu_dereference(x->xso.live_dev);
+	if (!dev) {
+		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
+					       -EHOSTUNREACH);
+	} else {
+		skb->dev = dev;
+		memset(__skb_push(skb, dev->hard_header_len), 0,
+		       dev->hard_header_len);
+		err = dev_queue_xmit(skb);
+	}
+	rcu_read_unlock();
+
+	return err;
+}
+
+/* May a packet of @x leave through @dev, as far as @live is concerned? A device
+ * above @live (a VLAN, a bridge) passes the packet on, and it is asked again
+ * below. A bond passes it to @real_dev.
+ */
+static bool xfrm_packet_offload_leads(struct net_device *live,
+				      struct net_device *real_dev,
+				      struct net_device *dev)
+{
+	bool above;
+
+	if (dev == live || dev == real_dev)
+		return true;
+
+	rcu_read_lock();
+	above = netdev_has_upper_dev_all_rcu(live, dev);
+	rcu_read_unlock();
+
+	return above;
+}
+
+/**
+ * xfrm_packet_offload_check - last stop before a driver
+ * @skb: packet or list of segments, each carrying @x in its sec_path
+ * @x: SA whose packets go through its hardware or not at all (xso.hw_only)
+ *
+ * Context: rcu_read_lock_bh(), with BH off.
+ * Return: @skb, or NULL if it was dropped.
+ */
+struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
+					  struct xfrm_state *x)
+{
+	struct net_device *live = rcu_dereference_bh(x->xso.live_dev);
+	struct net_device *real_dev = READ_ONCE(x->xso.real_dev);
+	struct net_device *dev = skb->dev;
+	struct sk_buff *seg;
+
+	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
+	    !xfrm_packet_offload_leads(live, real_dev, dev)) {
+		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
+		dev_core_stats_tx_dropped_inc(dev);
+		kfree_skb_list(skb);
+		return NULL;
+	}
+
+	if (dev == real_dev)
+		for (seg = skb; seg; seg = seg->next)
+			secpath_reset(seg);
+
+	return skb;
+}
+
+/**
+ * xfrm_dev_agrees - ask the driver whether it takes a packet
+ * @skb: the packet
+ * @x: offloaded SA
+ *
+ * Context: softirq or process.
+ * Return: what xdo_dev_offload_ok() says; true if there is no one to ask.
+ */
+bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x)
+{
+	struct net_device *dev;
+	bool ok = true;
+
+	rcu_read_lock();
+	dev = rcu_dereference(x->xso.live_dev);
+	if (dev && dev->xfrmdev_ops && dev->xfrmdev_ops->xdo_dev_offload_ok)
+		ok = dev->xfrmdev_ops->xdo_dev_offload_ok(skb, x);
+	rcu_read_unlock();
+
+	return ok;
+}
+
+/**
+ * xfrm_dev_fills_csum - does the device write checksums inside of ESP?
+ * @x: SA
+ *
+ * Context: softirq or process.
+ * Return: true if @x lives on a device with esp-tx-csum-hw-offload.
+ */
+bool xfrm_dev_fills_csum(struct xfrm_state *x)
+{
+	struct net_device *dev;
+	bool fills;
+
+	rcu_read_lock();
+	dev = rcu_dereference(x->xso.live_dev);
+	fills = dev && (dev->features & NETIF_F_HW_ESP_TX_CSUM);
+	rcu_read_unlock();
+
+	return fills;
+}
+
+/**
+ * xfrm_dev_pull_stats - have the driver bring the SA's counters up to date
+ * @x: offloaded SA
+ *
+ * Context: any that drivers know for xdo_dev_state_update_stats().
+ */
+void xfrm_dev_pull_stats(struct xfrm_state *x)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(x->xso.live_dev);
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats)
+		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);
+
+/**
+ * xfrm_dev_push_esn - tell the driver that the upper half of ESN moved
+ * @x: offloaded SA with ESN
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_dev_push_esn(struct xfrm_state *x)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(x->xso.live_dev);
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn)
+		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
+
+/**
+ * xfrm_dev_ifindex - which device an SA or policy is offloaded to
+ * @xdo: its binding
+ *
+ * Context: any.
+ * Return: interface index; 0 if it is not offloaded, or not any more.
+ */
+int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo)
+{
+	struct net_device *dev;
+	int ifindex;
+
+	rcu_read_lock();
+	dev = rcu_dereference(xdo->live_dev);
+	ifindex = dev ? READ_ONCE(dev->ifindex) : 0;
+	rcu_read_unlock();
+
+	return ifindex;
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_ifindex);
+
+/**
+ * xfrm_dev_received - did this packet pass the hardware of an inbound policy?
+ * @pol: policy
+ * @skb: received packet without a sec_path
+ *
+ * Hardware that holds @pol lets a packet up only if it satisfies the policy.
+ * That vouches for packets that came in through it, and for no others.
+ *
+ * Context: softirq or process.
+ * Return: true if @pol is offloaded to the device that received @skb.
+ */
+bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb)
+{
+	struct net_device *dev;
+	bool passed = false;
+
+	if (pol->xdo.type != XFRM_DEV_OFFLOAD_PACKET)
+		return false;
+
+	rcu_read_lock();
+	dev = rcu_dereference(pol->xdo.live_dev);
+	if (dev && skb->dev)
+		passed = dev == skb->dev ||
+			 netdev_has_upper_dev_all_rcu(dev, skb->dev);
+	rcu_read_unlock();
+
+	return passed;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking SAs and policies off a device that goes away, so that no packet leaves
+ * in clear, none leaves twice under one IV, and the key managers learn of it.
+ *
+ * xfrm_dev_unbind() is the whole; the order of its steps is what makes it safe:
+ *
+ *  1. Fence. Each SA becomes XFRM_STATE_INVALID and loses live_dev. The state
+ *     tests of the data path refuse it from here on; a packet offload packet
+ *     is refused by xfrm_packet_offload_check() on its way to a driver.
+ *  2. Convert. Each policy becomes a software policy in place. It finds no
+ *     valid SA, so it blocks.
+ *  3. Drain. After one grace period no packet that passed a test before the
+ *     fence is on its way to the driver any more.
+ *  4. Stop the hardware, which by now has nothing to do.
+ *  5. Record the final counters and drop the device.
+ *  6. Tell the key managers.
+ *
+ * The control path sees xso.dev until step 5, because drivers use it in their
+ * callbacks; whoever does not own the binding goes by xso.live_dev, under RCU.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+/* The states that an unbind turns INVALID. The others carry no packet now and
+ * never will: larval, expired and dead ones go their way without the device.
+ */
+static bool xfrm_unbind_invalidates(const struct xfrm_state *x)
+{
+	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)
+		return false;
+
+	return x->km.state == XFRM_STATE_VALID || x->km.state == XFRM_STATE_VOID;
+}
+
+static void xfrm_unbind_fence(struct xfrm_state *x, struct net_device *dev,
+			      enum xfrm_unbind_reason reason)
+{
+	struct net *net = xs_net(x);
+
+	spin_lock_bh(&x->lock);
+
+	RCU_INIT_POINTER(x->xso.live_dev, NULL);
+	x->xso.hw_only = 1;
+
+	if (xfrm_unbind_invalidates(x)) {
+		WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
+		x->unbound.reason = reason;
+		x->unbound.ifindex = dev->ifindex;
+		strscpy(x->unbound.ifname, dev->name);
+
+		spin_lock(&net->xfrm.xfrm_state_lock);
+		if (!hlist_unhashed(&x->state_cache))
+			hlist_del_init_rcu(&x->state_cache);
+		if (!hlist_unhashed(&x->state_cache_input))
+			hlist_del_init_rcu(&x->state_cache_input);
+		xfrm_nat_keepalive_state_updated(x);
+		spin_unlock(&net->xfrm.xfrm_state_lock);
+	}
+
+	spin_unlock_bh(&x->lock);
+}
+
+/* Inbound: bit n of @final->replay says whether seq - n was received. The
+ * bitmaps of the stack are rings in which number s has place (s - 1) % window.
+ */
+static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
+				   const struct xfrm_dev_counters *final)
+{
+	u32 seq = lower_32_bits(final->seq);
+	u32 n;
+
+	esn->seq = seq;
+	esn->seq_hi = upper_32_bits(final->seq);
+	memset(esn->bmp, 0, esn->bmp_len * sizeof(u32));
+
+	for (n = 0; n < esn->replay_window && n < final->seq; n++) {
+		u32 place = (seq - n - 1) % esn->replay_window;
+
+		if (final->replay[n / 32] & BIT(n % 32))
+			esn->bmp[place / 32] |= BIT(place % 32);
+	}
+}
+
+/**
+ * xfrm_replay_adopt - make a device's final numbers the SA's own
+ * @x: packet offloaded SA, stopped
+ * @final: what the device said
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_replay_adopt(struct xfrm_state *x,
+		       const struct xfrm_dev_counters *final)
+{
+	struct xfrm_replay_state_esn *esn = x->replay_esn;
+
+	lockdep_assert_held(&x->lock);
+
+	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
+		if (esn) {
+			esn->oseq = lower_32_bits(final->seq);
+			esn->oseq_hi = upper_32_bits(final->seq);
+		} else {
+			x->replay.oseq = lower_32_bits(final->seq);
+		}
+	} else if (esn) {
+		xfrm_replay_adopt_ring(esn, final);
+	} else {
+		x->replay.seq = lower_32_bits(final->seq);
+		x->replay.bitmap = final->window ? final->replay[0] : 0;
+	}
+
+	x->curlft.bytes += final->bytes;
+	x->curlft.packets += final->packets;
+}
+
+static u32 xfrm_unbind_window(const struct xfrm_state *x)
+{
+	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
+		return 0;
+
+	return x->replay_esn ? x->replay_esn->replay_window
+			     : x->props.replay_window;
+}
+
+/* Steps 4 and 5 for one SA. The hardware keeps the numbers of a packet offload
+ * SA, software those of a crypto offload SA: the latter are exact as they are.
+ */
+static void xfrm_unbind_stop_state(struct net_device *dev, struct xfrm_state *x)
+{
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	bool packet = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
+	struct xfrm_dev_counters final = {
+		.window = xfrm_unbind_window(x),
+		.replay = replay,
+	};
+	int err = -EOPNOTSUPP;
+
+	if (ops->xdo_dev_state_unbind)
+		err = ops->xdo_dev_state_unbind(dev, x, &final);
+
+	spin_lock_bh(&x->lock);
+	if (packet && ops->xdo_dev_state_update_stats)
+		ops->xdo_dev_state_update_stats(x);
+	if (packet && !err)
+		xfrm_replay_adopt(x, &final);
+	x->unbound.exact = !packet || !err;
+	spin_unlock_bh(&x->lock);
+
+	ops->xdo_dev_state_delete(x);
+	if (ops->xdo_dev_state_free)
+		ops->xdo_dev_state_free(x);
+
+	xfrm_bind_release(&x->xso);
+}
+
+static void xfrm_unbind_stop_policy(struct net_device *dev,
+				    struct xfrm_policy *xp)
+{
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+
+	if (ops->xdo_dev_policy_delete)
+		ops->xdo_dev_policy_delete(xp);
+	if (ops->xdo_dev_policy_free)
+		ops->xdo_dev_policy_free(xp);
+
+	xfrm_bind_release(&xp->xdo);
+}
+
+static void xfrm_unbind_tell_state(struct xfrm_state *x)
+{
+	if (READ_ONCE(x->km.state) != XFRM_STATE_INVALID)
+		return;
+
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMSTATEUNBOUND);
+	xfrm_unbound_audit(x);
+	km_state_expired(x, 1, 0);
+}
+
+static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
+{
+	struct km_event c = { .event = XFRM_MSG_UPDPOLICY };
+
+	if (READ_ONCE(xp->walk.dead) || !READ_ONCE(xp->index))
+		return;
+
+	km_policy_notify(xp, xfrm_policy_id2dir(xp->index), &c);
+}
+
+static void xfrm_unbind_finish_states(struct net_device *dev,
+				      struct hlist_head *states)
+{
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, states, xso.node) {
+		hlist_del_init(&x->xso.node);
+		xfrm_unbind_stop_state(dev, x);
+		xfrm_unbind_tell_state(x);
+		xfrm_state_put(x);
+		cond_resched();
+	}
+}
+
+static void xfrm_unbind_finish_policies(struct net_device *dev,
+					struct hlist_head *policies)
+{
+	struct hlist_node *tmp;
+	struct xfrm_policy *xp;
+
+	hlist_for_each_entry_safe(xp, tmp, policies, xdo.node) {
+		hlist_del_init(&xp->xdo.node);
+		xfrm_unbind_stop_policy(dev, xp);
+		xfrm_unbind_tell_policy(xp);
+		xfrm_pol_put(xp);
+		cond_resched();
+	}
+}
+
+/**
+ * xfrm_dev_unbind - take all SAs and policies off a device
+ * @dev: the device
+ * @reason: why, for the key managers
+ *
+ * SAs that could carry packets become XFRM_STATE_INVALID and stay in the SAD,
+ * policies stay in the SPD as software policies. When this returns, the driver
+ * has been told of each exactly once, xfrm holds no reference to @dev, and the
+ * key managers know. Nothing is deleted, so no security module is asked.
+ *
+ * Costs one grace period, if the device holds anything, and time in proportion
+ * to what it holds.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason)
+{
+	struct xfrm_bind_batch batch = {};
+	struct xfrm_policy *xp;
+	struct xfrm_state *x;
+
+	if (!xfrm_bind_close(dev))
+		goto open;
+
+	xfrm_bind_claim(dev, &batch);
+
+	hlist_for_each_entry(x, &batch.states, xso.node) {
+		xfrm_unbind_fence(x, dev, reason);
+		cond_resched();
+	}
+
+	hlist_for_each_entry(xp, &batch.policies, xdo.node) {
+		xfrm_policy_unbind_convert(xp);
+		cond_resched();
+	}
+
+	synchronize_net();
+
+	xfrm_unbind_finish_states(dev, &batch.states);
+	xfrm_unbind_finish_policies(dev, &batch.policies);
+	xfrm_bind_reap(dev);
+open:
+	xfrm_bind_open(dev);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
+
+/**
+ * xfrm_dev_down - a device was set down
+ * @dev: the device
+ *
+ * Unregistering a device, or moving it to another namespace, sets it down first.
+ * The key managers are told the cause that they can act upon.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_down(struct net_device *dev)
+{
+	bool leaving = dev->dismantle || READ_ONCE(dev->xfrm_bound.leaving);
+
+	xfrm_dev_unbind(dev, leaving ? XFRM_UNBIND_DEV_UNREGISTER
+				     : XFRM_UNBIND_DEV_DOWN);
+}
+
+/**
+ * xfrm_dev_unregister - a device leaves its network namespace, or the host
+ * @dev: the device
+ *
+ * Nothing is bound to it any more until it is registered again.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_unregister(struct net_device *dev)
+{
+	xfrm_dev_leave(dev);
+	xfrm_dev_unbind(dev, XFRM_UNBIND_DEV_UNREGISTER);
+}

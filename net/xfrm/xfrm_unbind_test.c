@@ -1,0 +1,704 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of bindings, of what an unbind does to an SA and a policy, and of
+ * the counters that it takes over. The device is a table of callbacks that
+ * count.
+ */
+
+#include <kunit/test.h>
+#include <linux/etherdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+struct fake_nic {
+	int state_add, state_unbind, state_delete, state_free;
+	int policy_add, policy_delete, policy_free;
+	int refuse;
+	int unbind_says;
+	u64 seq;
+	unsigned long grace;
+	bool drained;
+};
+
+static struct fake_nic nic;
+
+static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	nic.state_add++;
+	return nic.refuse;
+}
+
+static void fake_state_delete(struct xfrm_state *x)
+{
+	nic.state_delete++;
+}
+
+static void fake_state_free(struct xfrm_state *x)
+{
+	nic.state_free++;
+}
+
+static int fake_state_unbind(struct net_device *dev, struct xfrm_state *x,
+			     struct xfrm_dev_counters *final)
+{
+	nic.state_unbind++;
+	nic.drained = poll_state_synchronize_rcu(nic.grace);
+	final->seq = nic.seq;
+	final->bytes = 100;
+	final->packets = 1;
+	return nic.unbind_says;
+}
+
+static int fake_policy_add(struct xfrm_policy *xp,
+			   struct netlink_ext_ack *extack)
+{
+	nic.policy_add++;
+	return nic.refuse;
+}
+
+static void fake_policy_delete(struct xfrm_policy *xp)
+{
+	nic.policy_delete++;
+}
+
+static void fake_policy_free(struct xfrm_policy *xp)
+{
+	nic.policy_free++;
+}
+
+static const struct xfrmdev_ops fake_ops = {
+	.xdo_dev_state_add	= fake_state_add,
+	.xdo_dev_state_delete	= fake_state_delete,
+	.xdo_dev_state_free	= fake_state_free,
+	.xdo_dev_state_unbind	= fake_state_unbind,
+	.xdo_dev_policy_add	= fake_policy_add,
+	.xdo_dev_policy_delete	= fake_policy_delete,
+	.xdo_dev_policy_free	= fake_policy_free,
+};
+
+/* A driver from before xdo_dev_state_unbind */
+static const struct xfrmdev_ops fake_old_ops = {
+	.xdo_dev_state_add	= fake_state_add,
+	.xdo_dev_state_delete	= fake_state_delete,
+};
+
+struct bind_ctx {
+	struct net_device *dev;
+	int refs;
+};
+
+static int bind_init(struct kunit *test)
+{
+	struct bind_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
+	ctx->dev->xfrmdev_ops = &fake_ops;
+	ctx->refs = netdev_refcnt_read(ctx->dev);
+	nic = (struct fake_nic){};
+	test->priv = ctx;
+
+	return 0;
+}
+
+static void bind_exit(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	xfrm_flush_gc();
+	KUNIT_EXPECT_EQ(test, netdev_refcnt_read(ctx->dev), ctx->refs);
+	free_netdev(ctx->dev);
+}
+
+static void hold_dev(struct xfrm_dev_offload *xdo, struct net_device *dev,
+		     u8 type)
+{
+	xdo->dev = dev;
+	xdo->real_dev = dev;
+	xdo->type = type;
+	xdo->dir = XFRM_DEV_OFFLOAD_OUT;
+	netdev_hold(dev, &xdo->dev_tracker, GFP_KERNEL);
+}
+
+static struct xfrm_state *new_state(struct kunit *test, u8 type)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->props.family = AF_INET;
+	x->id.proto = IPPROTO_ESP;
+	x->km.state = XFRM_STATE_VALID;
+	hold_dev(&x->xso, ctx->dev, type);
+	KUNIT_ASSERT_EQ(test, xfrm_bind_state(x, NULL), 0);
+
+	return x;
+}
+
+static void drop_state(struct xfrm_state *x)
+{
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	xfrm_state_put(x);
+}
+
+static struct xfrm_policy *new_policy(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_policy *xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, xp);
+	xp->family = AF_INET;
+	hold_dev(&xp->xdo, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_ASSERT_EQ(test, xfrm_bind_policy(xp, NULL), 0);
+
+	return xp;
+}
+
+static void drop_policy(struct xfrm_policy *xp)
+{
+	xfrm_dev_policy_delete(xp);
+	xp->walk.dead = 1;
+	xfrm_pol_put(xp);
+}
+
+static void unbind(struct kunit *test, enum xfrm_unbind_reason reason)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_unbind(ctx->dev, reason);
+	rtnl_unlock();
+}
+
+static void bind_delete_then_free(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	xfrm_dev_state_delete(x);
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 0);
+	xfrm_dev_state_free(x);
+	xfrm_dev_state_free(x);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
+	drop_state(x);
+}
+
+static void bind_refused_leaves_nothing(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	nic.refuse = -ENOSPC;
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -ENOSPC);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	netdev_put(ctx->dev, &x->xso.dev_tracker);
+	x->xso.dev = NULL;
+	drop_state(x);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
+}
+
+static void bind_refused_while_leaving(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	xfrm_dev_leave(ctx->dev);
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 0);
+
+	xfrm_dev_enter(ctx->dev);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	drop_state(x);
+}
+
+static void unbind_tears_down_once(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	nic.seq = 41;
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
+	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 100);
+	KUNIT_EXPECT_NULL(test, x->xso.dev);
+
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
+	drop_state(x);
+	xfrm_flush_gc();
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+}
+
+/* Whoever passed a test before the fence is in an RCU read-side section. */
+static void unbind_drains_before_it_stops(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	nic.grace = get_state_synchronize_rcu();
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	KUNIT_EXPECT_TRUE(test, nic.drained);
+	drop_state(x);
+}
+
+static void unbind_without_counters_is_not_exact(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	x->replay.oseq = 7;
+	nic.seq = 41;
+	nic.unbind_says = -EOPNOTSUPP;
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_FALSE(test, x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
+	drop_state(x);
+}
+
+static void unbind_of_an_old_driver(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *packet, *crypto;
+
+	ctx->dev->xfrmdev_ops = &fake_old_ops;
+	packet = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	crypto->replay.oseq = 9;
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+	KUNIT_EXPECT_FALSE(test, packet->unbound.exact);
+	KUNIT_EXPECT_TRUE(test, crypto->unbound.exact);
+	KUNIT_EXPECT_EQ(test, crypto->replay.oseq, 9);
+	KUNIT_EXPECT_TRUE(test, crypto->xso.hw_only);
+	drop_state(packet);
+	drop_state(crypto);
+}
+
+static void unbind_reaps_the_deleted(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	xfrm_dev_state_delete(x);
+	xfrm_dev_policy_delete(xp);
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	drop_state(x);
+	drop_policy(xp);
+	xfrm_flush_gc();
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+}
+
+static void unbind_keeps_the_policy(struct kunit *test)
+{
+	struct xfrm_policy *xp = new_policy(test);
+
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.type == XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	KUNIT_EXPECT_FALSE(test, xp->walk.dead);
+	KUNIT_EXPECT_NULL(test, xp->xdo.dev);
+	KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(xp), 0);
+	drop_policy(xp);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+}
+
+static void unbind_leaves_larval_and_dead_alone(struct kunit *test)
+{
+	struct xfrm_state *larval = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *dead = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	larval->km.state = XFRM_STATE_ACQ;
+	larval->xso.flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	dead->km.state = XFRM_STATE_DEAD;
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, larval->km.state, XFRM_STATE_ACQ);
+	KUNIT_EXPECT_EQ(test, dead->km.state, XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 2);
+	drop_state(larval);
+	drop_state(dead);
+}
+
+static void unbind_beats_publish(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	x->km.state = XFRM_STATE_VOID;
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	xfrm_state_publish(x);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	drop_state(x);
+}
+
+static void unbind_takes_all_of_many(struct kunit *test)
+{
+	struct xfrm_state *x[200];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(x); i++)
+		x[i] = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, nic.state_free, ARRAY_SIZE(x));
+	for (i = 0; i < ARRAY_SIZE(x); i++) {
+		KUNIT_EXPECT_EQ(test, x[i]->km.state, XFRM_STATE_INVALID);
+		drop_state(x[i]);
+	}
+}
+
+static struct kunit_case bind_cases[] = {
+	KUNIT_CASE(bind_delete_then_free),
+	KUNIT_CASE(bind_refused_leaves_nothing),
+	KUNIT_CASE(bind_refused_while_leaving),
+	KUNIT_CASE(unbind_tears_down_once),
+	KUNIT_CASE(unbind_drains_before_it_stops),
+	KUNIT_CASE(unbind_without_counters_is_not_exact),
+	KUNIT_CASE(unbind_of_an_old_driver),
+	KUNIT_CASE(unbind_reaps_the_deleted),
+	KUNIT_CASE(unbind_keeps_the_policy),
+	KUNIT_CASE(unbind_leaves_larval_and_dead_alone),
+	KUNIT_CASE(unbind_beats_publish),
+	KUNIT_CASE(unbind_takes_all_of_many),
+	{}
+};
+
+static struct kunit_suite bind_suite = {
+	.name = "xfrm_bind",
+	.init = bind_init,
+	.exit = bind_exit,
+	.test_cases = bind_cases,
+};
+
+/* A packet on its way to the hardware, as xfrm_packet_offload_mark() leaves it */
+static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct sk_buff *skb = alloc_skb(64, GFP_KERNEL);
+	struct sec_path *sp;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb->dev = ctx->dev;
+	sp = secpath_set(skb);
+	KUNIT_ASSERT_NOT_NULL(test, sp);
+	sp->olen++;
+	sp->xvec[sp->len++] = x;
+	xfrm_state_hold(x);
+
+	return skb;
+}
+
+static struct sk_buff *last_stop(struct sk_buff *skb, struct xfrm_state *x)
+{
+	rcu_read_lock_bh();
+	skb = xfrm_packet_offload_check(skb, x);
+	rcu_read_unlock_bh();
+
+	return skb;
+}
+
+static void packet_of_a_valid_sa_passes(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	skb->next = marked_packet(test, x);
+	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	KUNIT_EXPECT_FALSE(test, secpath_exists(skb));
+	KUNIT_EXPECT_FALSE(test, secpath_exists(skb->next));
+	kfree_skb_list(skb);
+	drop_state(x);
+}
+
+static void packet_of_an_invalid_sa_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
+static void packet_of_a_deleted_sa_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	x->km.state = XFRM_STATE_DEAD;
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
+static void packet_at_the_wrong_device_dies(struct kunit *test)
+{
+	struct net_device *other = alloc_netdev(0, "other%d", NET_NAME_UNKNOWN,
+						ether_setup);
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	skb->dev = other;
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	free_netdev(other);
+	drop_state(x);
+}
+
+static void queued_crypto_packet_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	KUNIT_EXPECT_FALSE(test, x->xso.hw_only);
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
+static struct kunit_case packet_cases[] = {
+	KUNIT_CASE(packet_of_a_valid_sa_passes),
+	KUNIT_CASE(packet_of_an_invalid_sa_dies),
+	KUNIT_CASE(packet_of_a_deleted_sa_dies),
+	KUNIT_CASE(packet_at_the_wrong_device_dies),
+	KUNIT_CASE(queued_crypto_packet_dies),
+	{}
+};
+
+static struct kunit_suite packet_suite = {
+	.name = "xfrm_packet_offload",
+	.init = bind_init,
+	.exit = bind_exit,
+	.test_cases = packet_cases,
+};
+
+/* Where a converted policy has to stand. A chain is written as a table, 'o' for
+ * an offloaded policy of another device, 's' for software, '*' for the one that
+ * is converted; the last column says in which order they stand afterwards.
+ */
+struct convert_param {
+	const char *name;
+	struct {
+		char kind;
+		u32 priority;
+		u32 pos;
+	} chain[5];
+	const char *order;
+};
+
+static const struct convert_param convert_params[] = {
+	{ "alone", { { '*', 10, 0 } }, "0" },
+	{ "before worse", { { '*', 10, 9 }, { 's', 20, 1 } }, "01" },
+	{ "behind better", { { '*', 20, 1 }, { 's', 10, 9 } }, "10" },
+	{ "between", { { '*', 20, 5 }, { 's', 10, 1 }, { 's', 30, 2 } }, "102" },
+	{ "behind the older of equals",
+	  { { '*', 10, 5 }, { 's', 10, 3 }, { 's', 10, 7 } }, "102" },
+	{ "before the younger of equals",
+	  { { '*', 10, 1 }, { 's', 10, 3 } }, "01" },
+	{ "past the offloaded of others",
+	  { { 'o', 50, 8 }, { '*', 30, 4 }, { 'o', 20, 3 }, { 's', 10, 1 },
+	    { 's', 40, 2 } }, "02314" },
+	{ "stays before offloaded of worse priority",
+	  { { '*', 10, 4 }, { 'o', 20, 3 }, { 's', 30, 1 } }, "012" },
+	{ "never towards the head",
+	  { { 'o', 50, 8 }, { '*', 10, 1 } }, "01" },
+	{ "never past a worse one of software",
+	  { { '*', 50, 2 }, { 's', 55, 4 }, { 's', 40, 1 } }, "012" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(convert, convert_params, name);
+
+static void convert_sorts_in(struct kunit *test)
+{
+	const struct convert_param *p = test->param_value;
+	struct xfrm_policy *pol[5], *found;
+	struct hlist_head chain = {};
+	int n = strlen(p->order);
+	LIST_HEAD(all);
+	int i, genid;
+
+	for (i = n - 1; i >= 0; i--) {
+		pol[i] = xfrm_policy_alloc(&init_net, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, pol[i]);
+		pol[i]->priority = p->chain[i].priority;
+		pol[i]->pos = p->chain[i].pos;
+		pol[i]->xdo.type = p->chain[i].kind == 's' ?
+				   XFRM_DEV_OFFLOAD_UNSPECIFIED :
+				   XFRM_DEV_OFFLOAD_PACKET;
+		hlist_add_head(&pol[i]->bydst, &chain);
+		list_add(&pol[i]->walk.all, &all);
+	}
+
+	for (i = 0; i < n; i++) {
+		if (p->chain[i].kind != '*')
+			continue;
+		genid = atomic_read(&pol[i]->genid);
+		xfrm_policy_unbind_convert(pol[i]);
+		KUNIT_EXPECT_TRUE(test, pol[i]->xdo.type ==
+				  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+		KUNIT_EXPECT_NE(test, atomic_read(&pol[i]->genid), genid);
+		KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(pol[i]), 0);
+	}
+
+	i = 0;
+	hlist_for_each_entry(found, &chain, bydst) {
+		KUNIT_EXPECT_PTR_EQ_MSG(test, found, pol[p->order[i] - '0'],
+					"place %d", i);
+		i++;
+	}
+	KUNIT_EXPECT_EQ(test, i, n);
+
+	for (i = 0; i < n; i++) {
+		pol[i]->walk.dead = 1;
+		xfrm_policy_destroy(pol[i]);
+	}
+}
+
+static void only_converted_policies_yield(struct kunit *test)
+{
+	struct xfrm_policy *xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, xp);
+	KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(xp), -EEXIST);
+	xp->walk.dead = 1;
+	xfrm_policy_destroy(xp);
+}
+
+static struct kunit_case convert_cases[] = {
+	KUNIT_CASE_PARAM(convert_sorts_in, convert_gen_params),
+	KUNIT_CASE(only_converted_policies_yield),
+	{}
+};
+
+static struct kunit_suite convert_suite = {
+	.name = "xfrm_unbind_policy",
+	.test_cases = convert_cases,
+};
+
+/* The SA that took over a device's numbers has to refuse what the device
+ * received, and only that.
+ */
+struct adopt_param {
+	const char *name;
+	u32 window;	/* 0: legacy, 32 bits */
+	u64 seq;
+	u32 replay[4];
+	bool esn;
+};
+
+static const struct adopt_param adopt_params[] = {
+	{ "legacy", 0, 1000, { 0x00000005 } },
+	{ "legacy, young", 0, 3, { 0x00000007 } },
+	{ "bitmap, 64", 64, 5000, { 0x80000001, 0x1 } },
+	{ "bitmap, young", 64, 2, { 0x3 } },
+	{ "bitmap, not a power of two", 96, 12345, { 0xdeadbeef, 0x55, 0x1 } },
+	{ "esn, 128", 128, 0x1ffffffffULL, { 1, 2, 4, 8 }, true },
+	{ "esn, just wrapped", 128, 0x200000003ULL, { 0xff, 0, 0, 1 }, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(adopt, adopt_params, name);
+
+static void adopt_keeps_the_window(struct kunit *test)
+{
+	const struct adopt_param *p = test->param_value;
+	u32 window = p->window ?: 32;
+	struct xfrm_replay_state_esn *esn = NULL;
+	u32 replay[4];
+	struct xfrm_dev_counters final = {
+		.seq = p->seq, .window = window, .replay = replay,
+	};
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+	u32 n;
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	memcpy(replay, p->replay, sizeof(replay));
+	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
+	x->props.replay_window = 32;
+
+	if (p->window) {
+		x->replay_esn = kzalloc(struct_size(esn, bmp, window / 32),
+					GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, x->replay_esn);
+		x->replay_esn->bmp_len = window / 32;
+		x->replay_esn->replay_window = window;
+		x->preplay_esn = kmemdup(x->replay_esn,
+					 xfrm_replay_state_esn_len(x->replay_esn),
+					 GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, x->preplay_esn);
+	}
+	if (p->esn)
+		x->props.flags |= XFRM_STATE_ESN;
+	KUNIT_ASSERT_EQ(test, xfrm_init_replay(x, NULL), 0);
+
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+
+	for (n = 0; n < window && n < p->seq; n++) {
+		bool received = p->replay[n / 32] & BIT(n % 32);
+		__be32 seq = htonl(lower_32_bits(p->seq - n));
+
+		KUNIT_EXPECT_EQ_MSG(test, !!xfrm_replay_check(x, NULL, seq),
+				    received, "seq - %u", n);
+	}
+	KUNIT_EXPECT_EQ(test,
+			xfrm_replay_check(x, NULL,
+					  htonl(lower_32_bits(p->seq + 1))), 0);
+
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_state_put(x);
+	xfrm_flush_gc();
+}
+
+static void adopt_goes_on_sending(struct kunit *test)
+{
+	struct xfrm_dev_counters final = { .seq = 0x1ffffffffULL };
+	struct xfrm_replay_state_esn esn = {};
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
+	x->replay_esn = &esn;
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_EQ(test, esn.oseq, 0xffffffff);
+	KUNIT_EXPECT_EQ(test, esn.oseq_hi, 1);
+	x->replay_esn = NULL;
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_state_put(x);
+}
+
+static struct kunit_case adopt_cases[] = {
+	KUNIT_CASE_PARAM(adopt_keeps_the_window, adopt_gen_params),
+	KUNIT_CASE(adopt_goes_on_sending),
+	{}
+};
+
+static struct kunit_suite adopt_suite = {
+	.name = "xfrm_unbind_replay",
+	.test_cases = adopt_cases,
+};
+
+kunit_test_suites(&bind_suite, &packet_suite, &convert_suite, &adopt_suite);
