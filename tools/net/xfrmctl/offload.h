@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The device that an SA or a policy is offloaded to. */
+#ifndef XFRMCTL_OFFLOAD_H
+#define XFRMCTL_OFFLOAD_H
+
+#include "args.h"
+#include "netlink.h"
+
+/**
+ * struct offload_args - an offload as it was given
+ * @ifindex: the device
+ * @packet: packet offload, and otherwise crypto offload
+ * @dir: the word after "dir" as enum xfrm_sa_dir; 0: not given
+ * @set: it was given
+ */
+struct offload_args {
+	int ifindex;
+	bool packet;
+	u8 dir;
+	bool set;
+};
+
+extern const struct keyword offload_words[];
+
+void offload_put_state(const struct args *a, struct request *req,
+		       const struct offload_args *off, u8 sa_dir);
+void offload_put_policy(const struct args *a, struct request *req,
+			const struct offload_args *off);
+
+/* @dir is the policy's direction; NULL for an SA, whose flags tell it. */
+void offload_print(const struct attrs *t, const char *dir);
+void offload_json(const struct attrs *t, const char *dir);
+
+#endif
