@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A flow is one pair of addresses of the two hosts with its own SAs and policies;
+# n is its number, see flow(). Here is what protects it, what runs over it, and
+# what takes the NIC away from under it.
+#
+# To be sourced, by lib.sh.
+
+FLOWS=("") # counted from 1
+FIRST_FLOW=1
+
+# --- flows, SAs, policies --------------------------------------------------------
+
+# The words of flow N: MODE (transport, tunnel), FAMILY (v4, v6), OFFLOAD
+# (packet, crypto, none; LEFT:RIGHT where the hosts differ), KEY_BITS (128,
+# 256), ESN (esn or nothing); and its addresses.
+flow() # N
+{
+	local n=$1
+
+	read -r MODE FAMILY OFFLOAD KEY_BITS ESN <<<"${FLOWS[n]}"
+	: "${KEY_BITS:=128}"
+	OFFLOAD_left=${OFFLOAD%:*} OFFLOAD_right=${OFFLOAD#*:}
+	if [[ $FAMILY == v4 ]]; then
+		ADDR_left=10.1.0.$n ADDR_right=10.2.0.$n PREFIX=32
+		END_left=10.9.0.1 END_right=10.9.0.2
+	else
+		ADDR_left=fd00:1::$n ADDR_right=fd00:2::$n PREFIX=128
+		END_left=fd00:9::1 END_right=fd00:9::2
+	fi
+	if [[ $MODE == transport ]]; then
+		END_left=$ADDR_left END_right=$ADDR_right
+	fi
+}
+
+# Those of the hosts that are up.
+flow_numbers() { seq "$FIRST_FLOW" $((${#FLOWS[@]} - 1)); }
+
+# Sets SPI, KEY (with salt) and SA, the words that name it, of the SA that
+# carries flow N away from HOST. A rekey makes the next generation. The key is
+# unlike that of any other SPI.
+find_sa() # HOST N [GENERATION]
+{
+	local src=END_$1 dst=END_${PEER[$1]} i word
+
+	flow "$2"
+	printf -v SPI '0x%x' $((NUMBER[$1] << 12 | ${3:-0} << 8 | $2))
+	KEY=0x
+	for ((i = 0; i <= KEY_BITS / 32; i++)); do
+		printf -v word '%08x' \
+			$(((SPI * 2654435761 + i * 2246822519) & 0xffffffff))
+		KEY+=$word
+	done
+	SA=(src "${!src}" dst "${!dst}" proto esp spi "$SPI")
+}
+
+# DIR is how HOST sees it. OFFLOAD here overrides the flow's own.
+# SA_WORDS: more words of xfrmctl.
+sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
+{
+	local host=$1 verb=$2 n=$3 dir=$4 from=$1 offload=OFFLOAD_$1
+
+	[[ $dir == out ]] || from=${PEER[$host]}
+	find_sa "$from" "$n" "${5:-0}"
+	offload=${6:-${!offload}}
+
+	set -- state "$verb" "${SA[@]}"
+	if [[ $verb != delete ]]; then
+		# shellcheck disable=SC2086 # words, on purpose
+		set -- "$@" reqid "$n" mode "$MODE" replay-window 64 \
+			${ESN:+flag esn} ${SA_WORDS:-} \
+			aead 'rfc4106(gcm(aes))' "$KEY" 128
+		[[ $offload == none ]] ||
+			set -- "$@" offload "$offload" dev nic0 dir "$dir"
+	fi
+	ctl "$host" "$@"
+}
+
+# PRIORITY, LEVEL: other than 100 and required.
+policy() # HOST add|update|delete N out|in [OFFLOAD]
+{
+	local host=$1 verb=$2 n=$3 dir=$4 from=$1 offload=OFFLOAD_$1
+	local src dst end_src end_dst
+
+	[[ $dir == out ]] || from=${PEER[$host]}
+	flow "$n"
+	offload=${5:-${!offload}}
+	src=ADDR_$from dst=ADDR_${PEER[$from]}
+	end_src=END_$from end_dst=END_${PEER[$from]}
+
+	set -- policy "$verb" src "${!src}/$PREFIX" dst "${!dst}/$PREFIX" \
+		dir "$dir"
+	if [[ $verb != delete ]]; then
+		set -- "$@" priority "${PRIORITY:-100}"
+		[[ $offload != packet ]] ||
+			set -- "$@" offload packet dev nic0
+		set -- "$@" tmpl src "${!end_src}" dst "${!end_dst}" \
+			proto esp reqid "$n" mode "$MODE" \
+			level "${LEVEL:-required}"
+	fi
+	ctl "$host" "$@"
+}
+
+# The key of every SA that was ever installed, for the witness.
+remember_key() # HOST N GENERATION
+{
+	find_sa "$@"
+	witness_key "${SA[@]}" "$KEY"
+}
+
+# A pair of SAs and a pair of policies on each host.
+flow_add() # MODE FAMILY OFFLOAD [KEY-BITS [esn]]
+{
+	local n=${#FLOWS[@]} host addr
+
+	FLOWS+=("$*")
+	for host in left right; do
+		remember_key "$host" "$n" 0
+		addr=ADDR_$host
+		ip -n "$host" addr add "${!addr}/$PREFIX" dev lo || return
+		batch sa "$host" add "$n" out
+		batch sa "$host" add "$n" in
+		batch policy "$host" add "$n" out
+		batch policy "$host" add "$n" in
+		run_batch "$host" || return
+	done
+}
+
+# New SAs for flow N, then the old ones go. Out after in: the peer must be able
+# to read what comes.
+rekey() # N GENERATION [OFFLOAD]
+{
+	local n=$1 gen=$2 host
+
+	for host in left right; do
+		remember_key "$host" "$n" "$gen"
+		sa "$host" add "$n" in "$gen" "${@:3}" || return
+	done
+	for host in left right; do
+		batch sa "$host" add "$n" out "$gen" "${@:3}"
+		batch sa "$host" delete "$n" out $((gen - 1))
+		batch sa "$host" delete "$n" in $((gen - 1))
+		run_batch "$host" || return
+	done
+}
+
+# --- what takes the NIC away from left -------------------------------------------
+
+CAUSES=(delete unbind move down)
+
+take_away() # CAUSE
+{
+	local bus_id=netdevsim${NIC_ID[left]}
+
+	step "take nic0 away from left: $1"
+	case $1 in
+	delete)
+		nic_del left ;;
+	unbind)
+		echo "$bus_id" >"$NSIM/drivers/netdevsim/unbind" ;;
+	move)
+		ip netns add elsewhere &&
+			ip -n left link set nic0 netns elsewhere ;;
+	down)
+		ip -n left link set nic0 down ;;
+	esac
+}
+
+# What xfrmctl calls the cause.
+reason_of() # CAUSE
+{
+	[[ $1 == down ]] && echo device-down || echo device-unregistered
+}
+
+# --- traffic ---------------------------------------------------------------------
+
+# An echo both ways, as fast as the answers come, until stopped.
+ping_flow() # N
+{
+	flow "$1"
+	start "ping-$1" left '' ping -n -q -f -I "$ADDR_left" "$ADDR_right"
+}
+
+# A few new packets; do the answers come?
+pings() # N
+{
+	flow "$1"
+	on left ping -n -q -c 4 -i 0.02 -W 1 -I "$ADDR_left" "$ADDR_right" \
+		>"$OUT/ping.log" 2>&1
+}
+
+# For when no answer is expected: does not wait for it long.
+no_answer() # N
+{
+	flow "$1"
+	! on left ping -n -q -c 4 -i 0.02 -W 0.1 -I "$ADDR_left" "$ADDR_right" \
+		>"$OUT/ping.log" 2>&1
+}
+
+# Packets of left that went, or tried to go, another way than by the NIC.
+packets_elsewhere()
+{
+	echo $(($(xfrm_stat left 'XfrmOut.*') + $(packets left back0 tx)))
+}
+
+# Frames that came out of left's NIC, counted where the cable hands them on:
+# they can be counted after the NIC is gone.
+packets_by_nic() { packets cable cableR tx; }
+
+at_least() # N COMMAND...
+{
+	(($("${@:2}") >= $1))
+}
+
+# Traffic is under way: N more packets came out of the NIC.
+wait_traffic() # N
+{
+	wait_for 20 at_least $(($(packets_by_nic) + $1)) packets_by_nic
+}
+
+# Traffic went on without the NIC, or tried to: N more packets.
+wait_elsewhere() # N
+{
+	wait_for 20 at_least $(($(packets_elsewhere) + $1)) packets_elsewhere
+}

@@ -1,0 +1,271 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the programs here share: how they speak (TAP), wait, and run things on the
+# two hosts of hosts.sh.
+#
+# To be sourced. Reads from the environment:
+#	OUT	folder for logs and captures; without it, a temporary one that goes
+#		when the program ends
+#	XFRMCTL	the tool; looked for in PATH and in the source tree without it
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+declare -A PID=()
+BATCH=
+
+# --- what a person reads ---------------------------------------------------
+
+# QUIET=1: steps are run but not shown.
+# Not into the output that a caller may want to read.
+exec {TOLD}>&1
+note() { echo "# $*" >&"$TOLD"; }
+# Of a script on the command line only the first line.
+step()
+{
+	local line="$*"
+
+	[[ ${QUIET:-} ]] || note "${line%%$'\n'*}"
+}
+
+# --- TAP -------------------------------------------------------------------
+
+declare -r KSFT_FAIL=1 KSFT_SKIP=4
+TESTS=0 FAILED=0 SKIPPED=0
+
+tap_header() { echo "TAP version 13"; }
+
+ok() { echo "ok $((++TESTS)) $*"; }
+
+not_ok()
+{
+	((++FAILED))
+	echo "not ok $((++TESTS)) $*"
+}
+
+skip() # WHAT WHY...
+{
+	((++SKIPPED))
+	echo "ok $((++TESTS)) $1 # SKIP ${*:2}"
+}
+
+# The whole program cannot run here.
+skip_all() # WHY...
+{
+	echo "1..0 # SKIP $*"
+	exit "$KSFT_SKIP"
+}
+
+check() # WHAT COMMAND...
+{
+	if "${@:2}"; then
+		ok "$1"
+	else
+		note "failed: ${*:2}"
+		not_ok "$1"
+	fi
+}
+
+is() # WHAT GOT WANTED
+{
+	[[ $2 == "$3" ]] || note "$1: got '$2', wanted '$3'"
+	check "$1" test "$2" = "$3"
+}
+
+# For commands that the kernel has to refuse; what it says goes to a log.
+refused() { ! "$@" >"$OUT/refused.log" 2>&1; }
+
+more_than() # WHAT GOT LEAST
+{
+	[[ $2 -gt $3 ]] || note "$1: got $2, wanted more than $3"
+	check "$1" test "$2" -gt "$3"
+}
+
+# Last line of every test program: what the kernel logged counts too.
+finish()
+{
+	kernel_log_is_clean && ok "kernel log is clean" ||
+		not_ok "kernel log is clean"
+	echo "1..$TESTS"
+	echo "# Totals: pass:$((TESTS - FAILED - SKIPPED)) fail:$FAILED xfail:0 xpass:0 skip:$SKIPPED error:0"
+	((FAILED == 0)) || exit "$KSFT_FAIL"
+	exit 0
+}
+
+kernel_log() { dmesg | tail -n "+$((LOG_START + 1))"; }
+
+kernel_log_is_clean()
+{
+	local bad
+	bad=$(kernel_log | grep -E \
+		'WARNING:|BUG:|Oops|refcount_t:|waiting for .* to become free|possible (recursive|circular)|suspicious RCU|leaked reference|scheduling while atomic')
+	[[ -z $bad ]] && return
+	note "the kernel logged:"
+	kernel_log | tail -n 60 | sed 's/^/#   /'
+	return 1
+}
+
+# --- waiting -----------------------------------------------------------------
+
+# The time between two looks at a condition, without a process for it.
+look_again() { read -rt 0.01 -u "$NEVER" || :; }
+
+within() # SECONDS COMMAND...
+{
+	local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+	while ! "${@:2}"; do
+		((${EPOCHREALTIME/./} < until)) || return
+		look_again
+	done
+}
+
+wait_for() # SECONDS COMMAND...
+{
+	within "$@" || { note "waited $1 s in vain for: ${*:2}"; return 1; }
+}
+
+says() { grep -qE -e "$2" "$OUT/$1.log"; } # NAME REGEX
+
+now_us() { echo "${EPOCHREALTIME/./}"; }
+
+# --- running things on a host ------------------------------------------------
+
+# Not "ip netns exec": that hides debugfs behind a new /sys.
+on() { nsenter --net="/run/netns/$1" "${@:2}"; }
+
+left() { step "left\$ $*"; on left "$@"; }
+right() { step "right\$ $*"; on right "$@"; }
+cable() { step "cable\$ $*"; on cable "$@"; }
+
+ctl() # HOST WORDS...: xfrmctl on that host
+{
+	local line
+
+	step "$1\$ xfrmctl ${*:2}"
+	if [[ ${BATCHING:-} ]]; then
+		printf -v line '%q ' "$XFRMCTL" "${@:2}"
+		BATCH+="$line || exit"$'\n'
+	else
+		on "$1" "$XFRMCTL" "${@:2}"
+	fi
+}
+
+# What COMMAND would have ctl() do is done by run_batch, in one go: a namespace
+# is entered once for many commands. Up to the first that fails.
+batch() { BATCHING=1 "$@"; } # COMMAND...
+
+run_batch() # HOST
+{
+	local commands=$BATCH
+
+	BATCH=
+	on "$1" bash -c "$commands"
+}
+
+# Runs in the background until stop; its output goes to NAME.log. Returns
+# once the log has a line that matches READY.
+start() # NAME HOST READY COMMAND...
+{
+	step "$2\$ ${*:4} &"
+	: >"$OUT/$1.log"
+	nsenter --net="/run/netns/$2" "${@:4}" >>"$OUT/$1.log" 2>&1 </dev/null &
+	PID[$1]=$!
+	[[ -z $3 ]] || wait_for 20 says "$1" "$3"
+}
+
+stop() # NAME [SIGNAL]
+{
+	local pid=${PID[$1]:-}
+
+	[[ $pid ]] || return 0
+	kill "-${2:-TERM}" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	unset "PID[$1]"
+	return 0
+}
+
+running() { kill -0 "${PID[$1]}" 2>/dev/null; }
+
+# --- what a host knows ----------------------------------------------------------------------
+
+sad() { on "$1" "$XFRMCTL" -j state list; } # HOST
+spd() { on "$1" "$XFRMCTL" -j policy list; } # HOST
+
+count_sas() # HOST JQ-CONDITION
+{
+	sad "$1" | jq "[.[] | select($2)] | length"
+}
+
+# What key managers are told, from now on: one JSON document for each event.
+listen() # HOST [GROUP...]
+{
+	start monitor "$1" 'xfrmctl: monitoring' nice -n -20 "$XFRMCTL" -j -ts \
+		monitor "${@:2}"
+}
+
+# Those of the events that match.
+heard() # JQ-CONDITION
+{
+	grep '^{' "$OUT/monitor.log" | jq -c "select($1)"
+}
+
+heard_count() { heard "$1" | wc -l; } # JQ-CONDITION
+
+# Sum of the host's XfrmStatistics whose name matches.
+xfrm_stat() # HOST REGEX
+{
+	on "$1" awk -v want="^($2)\$" '$1 ~ want { n += $2 } END { print n + 0 }' \
+		/proc/net/xfrm_stat
+}
+
+packets() # HOST IFACE rx|tx
+{
+	on "$1" awk -v dev="$2:" -v col="$([[ $3 == rx ]] && echo 3 || echo 11)" \
+		'$1 == dev { print $col }' /proc/net/dev
+}
+
+# --- beginning and end ---------------------------------------------------------------
+
+find_tool()
+{
+	local path
+
+	for path in "${XFRMCTL:-}" "$(command -v xfrmctl)" \
+		    "$HERE/../../../../net/xfrmctl/xfrmctl"; do
+		[[ ! -x $path ]] || { XFRMCTL=$path && return; }
+	done
+	return 1
+}
+
+need() # COMMAND...
+{
+	local cmd
+
+	for cmd; do
+		command -v "$cmd" >/dev/null || skip_all "$cmd is not installed"
+	done
+}
+
+begin()
+{
+	((EUID == 0)) || skip_all "needs root"
+	need ip nsenter ping jq tcpdump tshark
+	[[ -w $NSIM/new_device ]] || skip_all "needs netdevsim (CONFIG_NETDEVSIM)"
+	find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
+	SCRATCH=$(mktemp -d)
+	OUT=${OUT:-$SCRATCH}
+	mkdir -p "$OUT"
+	exec {NEVER}<> <(:)
+	LOG_START=$(dmesg | wc -l)
+	all_down
+	trap 'all_down; rm -rf "$SCRATCH"' EXIT
+	trap 'exit 130' INT TERM
+}
+
+# shellcheck source=hosts.sh
+. "$HERE/hosts.sh"
+# shellcheck source=flows.sh
+. "$HERE/flows.sh"
+# shellcheck source=witness.sh
+. "$HERE/witness.sh"

@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The NIC misbehaves while it is taken away: whatever it answers, nothing is
+# leaked, nothing hangs, and an SA is called exact only if the NIC told.
+
+. "$(dirname "$0")/lib.sh"
+
+set_up()
+{
+	FLOWS=("")
+	hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet &&
+		flow_add transport v6 crypto
+}
+
+# Of the SAs that the NIC counted for, how many can be carried on.
+exact() { count_sas left '.reqid != 3 and .unbound.counters_exact'; }
+
+# Software counts for crypto offload: exact whatever the NIC says.
+exact_crypto() { count_sas left '.reqid == 3 and .unbound.counters_exact'; }
+
+with_fault() # WHAT EXACT CAUSE SWITCH VALUE [SWITCH VALUE...]
+{
+	local what=$1 exact=$2 cause=$3
+
+	set_up || { not_ok "$what: set-up"; hosts_down; return; }
+	pings 1 && pings 2 && pings 3 || not_ok "$what: flows work"
+	shift 3
+	while (($# > 0)); do
+		nic_fault left "$1" "$2"
+		shift 2
+	done
+	check "$what: the NIC goes all the same" take_away "$cause"
+	is "$what: all SAs are INVALID" "$(count_sas left .unbound)" 6
+	is "$what: exact are" "$(exact)" "$exact"
+	is "$what: exact with crypto offload are" "$(exact_crypto)" 2
+	check "$what: nothing comes through, v4" no_answer 1
+	check "$what: nothing comes through, v6" no_answer 2
+	[[ $cause != down ]] || nic_del left
+	balanced "$what"
+	hosts_down
+}
+
+refuse_add()
+{
+	set_up || { not_ok "refuse_add: set-up"; hosts_down; return; }
+	nic_fault left refuse_add 1
+	check "refuse_add: an SA is refused" refused sa left add 1 out 1
+	check "refuse_add: with a sentence" grep -q '[a-z]' "$OUT/refused.log"
+	check "refuse_add: a policy is refused" refused ctl left policy add \
+		src 10.1.0.1 dst 10.2.0.1 proto udp dir out \
+		offload packet dev nic0 tmpl proto esp mode transport
+	is "refuse_add: no SA is there" "$(sad left | jq length)" 6
+	is "refuse_add: no policy is there" "$(spd left | jq length)" 6
+	nic_fault left refuse_add 0
+	check "refuse_add: switched off, the SA is taken" sa left add 1 out 1
+	nic_del left
+	balanced "refuse_add"
+	hosts_down
+}
+
+# Surprise removal: the host notices later. Until then users go on.
+vanished_in_use()
+{
+	set_up || { not_ok "vanish: set-up"; hosts_down; return; }
+	pings 1 || not_ok "vanish: flows work"
+	nic_fault left vanish 1
+	check "vanish: nothing comes through" no_answer 1
+	check "vanish: an SA is refused" refused sa left add 1 out 1
+	check "vanish: an SA can be deleted" sa left delete 1 out
+	check "vanish: a policy can be deleted" policy left delete 1 out
+	is "vanish: SAs can be listed" "$(sad left | jq 'length > 0')" true
+	nic_del left
+	balanced "vanish in use"
+	hosts_down
+}
+
+slow() # CALLBACK
+{
+	local before back
+
+	set_up || { not_ok "slow $1: set-up"; hosts_down; return; }
+	capture_patch "slow-$1"
+	nic_fault left delay_ms 100
+	nic_fault left delay_target "$1"
+	ping_flow 1
+	ping_flow 2
+	ping_flow 3
+	wait_traffic 50
+	before=$(now_us)
+	check "slow $1: the NIC goes all the same" nic_del left
+	back=$((($(now_us) - before) / 1000))
+	note "it took $back ms"
+	wait_elsewhere 50
+	is "slow $1: all SAs are INVALID" "$(count_sas left .unbound)" 6
+	check "slow $1: capture is whole" capture_end "slow-$1"
+	read -r clear < <(frames "slow-$1" "$CLEARTEXT")
+	is "1: slow $1: nothing in clear meanwhile" "${clear% }" 0
+	balanced "slow $1"
+	hosts_down
+}
+
+full()
+{
+	set_up || { not_ok "full: set-up"; hosts_down; return; }
+	echo 6 >"$(nic_dir left)/max_sas"
+	check "full: one SA too many is refused" refused sa left add 1 out 1
+	is "full: and is not there" "$(sad left | jq length)" 6
+	sa left delete 2 out
+	check "full: there is room after a delete" wait_for 5 sa left add 1 out 1
+	nic_del left
+	balanced "full"
+	hosts_down
+}
+
+tap_header
+begin
+with_fault "no fault" 4 delete delay_ms 0
+with_fault "fail_unbind, deleted" 0 delete fail_unbind 1
+with_fault "fail_unbind, down" 0 down fail_unbind 1
+with_fault "no_counters, deleted" 0 delete no_counters 1
+with_fault "no_counters, down" 0 down no_counters 1
+with_fault "vanish, deleted" 0 delete vanish 1
+with_fault "vanish, moved" 0 move vanish 1
+refuse_add
+vanished_in_use
+slow unbind
+slow delete
+slow free
+full
+finish

@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The witness: tcpdump records, tshark, given the keys, says what was on the
+# wire. Nothing of what it says is computed here or comes from the kernel
+# under test.
+#
+# To be sourced. Captures and keys are files in $OUT; "tshark" with
+# WIRESHARK_CONFIG_DIR=$OUT (or Wireshark) shows the same to a person.
+#
+# tshark 4.0 cannot check the ICV of an SA with extended sequence numbers: it
+# does not know their upper half. Tests of ESN use the software stack as peer.
+
+# The name under which tshark checks the ICV too, for keys of every size.
+declare -r TSHARK_AEAD='AES-GCM with 16 octet ICV [RFC4106]'
+
+witness_key() # src A dst B proto esp spi S KEY
+{
+	local family=IPv4 line
+
+	[[ $2 != *:* ]] || family=IPv6
+	printf -v line '"%s","%s","%s","%s","%s","%s","NULL",""' \
+		"$family" "$2" "$4" "$8" "$TSHARK_AEAD" "$9"
+	grep -qsxF "$line" "$OUT/esp_sa" || echo "$line" >>"$OUT/esp_sa"
+	cat >"$OUT/preferences" <<-EOF
+		esp.enable_encryption_decode: TRUE
+		esp.enable_authentication_check: TRUE
+	EOF
+}
+
+# Records from now on, with more right to the CPU than those who send: a capture
+# with gaps is none. A snapshot is longer than any ESP frame here. Returns when tcpdump has opened the device.
+capture() # NAME HOST TCPDUMP-WORDS...
+{
+	start "tcpdump-$1" "$2" 'listening on' nice -n -20 tcpdump -Z root \
+		-n -s 2048 -B 32768 -w "$SCRATCH/$1.pcap" "${@:3}"
+}
+
+# Every frame once: as it enters the cable.
+capture_cable() { capture "$1" cable -i any inbound; } # NAME, of the NICs' frames
+capture_patch() { capture "$1" patch -i any inbound; } # NAME, of the second path
+
+captured_all() # NAME
+{
+	local log=$OUT/tcpdump-$1.log
+
+	: >"$log"
+	kill -USR1 "${PID[tcpdump-$1]}" || return
+	wait_for 2 says "tcpdump-$1" 'dropped by kernel' || return
+	awk '{ exit !($2 == $5 && $2 != "") }' \
+		<(tr -d , <"$log" | grep 'received by filter' | tail -n 1)
+}
+
+# Ends a recording. Fails if it is not complete.
+capture_end() # NAME
+{
+	local whole=0
+
+	wait_for 10 captured_all "$1" || whole=1
+	stop "tcpdump-$1" INT
+	[[ $OUT == "$SCRATCH" ]] || mv "$SCRATCH/$1.pcap" "$OUT/"
+	if ! says "tcpdump-$1" '^0 packets dropped by kernel'; then
+		note "capture $1 is not complete:"
+		sed 's/^/#   /' "$OUT/tcpdump-$1.log"
+		whole=1
+	fi
+	return "$whole"
+}
+
+declare -r PCAP_HEADER=24
+
+# How many frames of a capture match each filter, in one line. In the same
+# pass, because tshark is slow to start, a list of all ESP frames for
+# repeated().
+frames() # NAME FILTER...
+{
+	local name=$1 stat="io,stat,0" filter
+
+	# Of a capture with no frame in it tshark makes no statistics.
+	if (($(stat -c %s "$OUT/$name.pcap") <= PCAP_HEADER)); then
+		: >"$OUT/$name.tshark"
+		printf '0 %.0s' "${@:2}"
+		echo
+		return
+	fi
+	for filter in "${@:2}"; do
+		stat+=",$filter"
+	done
+	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$OUT/$name.pcap" -Y esp \
+		-T fields -e esp.spi -e esp.iv -e esp.sequence -z "$stat" \
+		>"$OUT/$name.tshark" 2>"$OUT/$name.tshark.err" || {
+		sed 's/^/# tshark: /' "$OUT/$name.tshark.err" >&2
+		return 1
+	}
+	awk -F '|' -v n=$(($# - 1)) '
+		/<>/ {
+			for (i = 0; i < n; i++)
+				printf "%d ", $(3 + 2 * i)
+			print ""
+			found = 1
+		}
+		END {
+			# tshark read the file and found no frame at all
+			for (i = 0; !found && i < n; i++)
+				printf "0 "
+			if (!found)
+				print ""
+		}' "$OUT/$name.tshark"
+}
+
+# Filters. #1 is the outermost header: an address inside of ESP is not seen.
+declare -r VERIFIED='esp.icv_good == 1'
+declare -r UNVERIFIED='(esp && !(esp.icv_good == 1))'
+declare -r NOT_ESP='((ip && !(ip.proto#1 == 50)) || (ipv6 && !(ipv6.nxt#1 == 50)))'
+
+from_or_to() # ADDRESS...
+{
+	local addr filter=
+
+	for addr; do
+		if [[ $addr == *:* ]]; then
+			filter+=" || ipv6.addr#1 == $addr"
+		else
+			filter+=" || ip.addr#1 == $addr"
+		fi
+	done
+	echo "(${filter# || })"
+}
+
+# ESP of flow N, both ways, first generation.
+flow_frames() # N
+{
+	local from
+
+	find_sa left "$1"
+	from=$SPI
+	find_sa right "$1"
+	echo "(esp.spi == $from || esp.spi == $SPI)"
+}
+
+# Whatever the protected addresses say to each other outside of ESP.
+declare -r PROTECTED='10.1.0.0/16 10.2.0.0/16 fd00:1::/32 fd00:2::/32'
+# shellcheck disable=SC2086 # words, on purpose
+CLEARTEXT="($(from_or_to $PROTECTED) && $NOT_ESP)"
+
+# How many pairs of SPI and IV (or SPI and sequence number) came more than once,
+# over all the captures named; frames() has been asked about each.
+repeated() # iv|sequence NAME...
+{
+	local column=2 name files=()
+
+	[[ $1 == iv ]] || column=3
+	for name in "${@:2}"; do
+		files+=("$OUT/$name.tshark")
+	done
+	awk -v column="$column" '/^0x/ { print $1, $column }' "${files[@]}" |
+		sort | uniq -d | wc -l
+}
