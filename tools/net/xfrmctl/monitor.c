@@ -19,7 +19,7 @@
 #define NSEC_PER_SEC	1000000000LL
 
 /* A burst of a hundred thousand unbinds should not overflow at once. */
-#define SOCKET_BUFFER	(1 << 20)
+#define SOCKET_BUFFER	(1024 * 1024)
 
 /**
  * struct monitor_args - what to show, and until when
