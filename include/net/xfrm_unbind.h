@@ -8,8 +8,10 @@
 #define _NET_XFRM_UNBIND_H
 
 #include <linux/if.h>
+#include <linux/netdev_features.h>
 #include <linux/types.h>
 #include <linux/xfrm.h>
+#include <net/xfrm_bound.h>
 #include <uapi/linux/xfrm_unbound.h>
 
 struct net;
@@ -20,30 +22,6 @@ struct xfrm_dev_offload;
 struct xfrm_policy;
 struct xfrm_state;
 struct xfrm_tmpl;
-
-/**
- * struct xfrm_bound - what a net_device holds for xfrm
- * @states: SAs that are offloaded to the device
- * @policies: policies that are offloaded to it
- * @dying_states: SAs deleted from the hardware and not yet freed there
- * @dying_policies: policies of that kind
- * @pending: callbacks of the driver that are under way on behalf of single SAs
- *	and policies; an unbind waits until there are none
- * @closed: nothing new may be bound: an unbind runs, or @leaving
- * @leaving: the device is on its way out of its netns; until NETDEV_REGISTER
- *
- * All zero is the right start. xfrm_bind_lock, in net/xfrm/xfrm_bind.c,
- * protects every field.
- */
-struct xfrm_bound {
-	struct hlist_head	states;
-	struct hlist_head	policies;
-	struct hlist_head	dying_states;
-	struct hlist_head	dying_policies;
-	unsigned int		pending;
-	bool			closed;
-	bool			leaving;
-};
 
 /**
  * struct xfrm_dev_counters - where a device stopped in an SA
@@ -68,12 +46,13 @@ struct xfrm_dev_counters {
 /**
  * struct xfrm_unbound - why an SA is XFRM_STATE_INVALID
  * @reason: enum xfrm_unbind_reason
- * @exact: the SA's counters are those of the last packet handled
+ * @exact: the SA's counters are those of the last packet handled; also of an
+ *	SA that is parked
  * @ifindex: index of the device it was taken off
  * @ifname: the name which that device had
  *
- * Written once under the SA's lock when the SA becomes INVALID (@exact: when
- * the hardware has stopped), never changed again.
+ * Written under the SA's lock when the SA becomes INVALID (@exact: when the
+ * hardware has stopped), and not changed any more then.
  */
 struct xfrm_unbound {
 	u8	reason;
@@ -91,7 +70,13 @@ void xfrm_dev_enter(struct net_device *dev);
 void xfrm_dev_leave(struct net_device *dev);
 void xfrm_dev_down(struct net_device *dev);
 void xfrm_dev_unregister(struct net_device *dev);
+void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
 void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason);
+void xfrm_dev_suspend(struct net_device *dev);
+void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason);
+int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack);
+void xfrm_dev_state_invalidate(struct xfrm_state *x,
+			       enum xfrm_unbind_reason reason);
 
 void xfrm_dev_pull_stats(struct xfrm_state *x);
 void xfrm_dev_push_esn(struct xfrm_state *x);
@@ -104,6 +89,7 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
 int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x);
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
+bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 #else
 static inline void xfrm_dev_enter(struct net_device *dev)
 {
@@ -121,8 +107,27 @@ static inline void xfrm_dev_unregister(struct net_device *dev)
 {
 }
 
+static inline void xfrm_dev_features(struct net_device *dev,
+				     netdev_features_t features)
+{
+}
+
 static inline void xfrm_dev_unbind(struct net_device *dev,
 				   enum xfrm_unbind_reason reason)
+{
+}
+
+static inline void xfrm_dev_suspend(struct net_device *dev)
+{
+}
+
+static inline void xfrm_dev_rebind(struct net_device *dev,
+				   enum xfrm_unbind_reason reason)
+{
+}
+
+static inline void xfrm_dev_state_invalidate(struct xfrm_state *x,
+					     enum xfrm_unbind_reason reason)
 {
 }
 
@@ -152,6 +157,11 @@ static inline int xfrm_packet_offload_direct(struct sk_buff *skb,
 					     struct xfrm_state *x)
 {
 	return 0;
+}
+
+static inline bool xfrm_packet_offload_requeued(struct sk_buff *skb)
+{
+	return false;
 }
 #endif /* CONFIG_XFRM_OFFLOAD */
 

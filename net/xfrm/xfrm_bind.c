@@ -28,19 +28,50 @@ static DEFINE_SPINLOCK(xfrm_bind_lock);
 /* Callbacks run outside the lock. While one does, @pending holds back an
  * unbind of the device, and with it the device.
  */
-static bool xfrm_bind_enter(struct net_device *dev)
+static int xfrm_bind_enter(struct net_device *dev,
+			   struct netlink_ext_ack *extack)
 {
 	struct xfrm_bound *b = &dev->xfrm_bound;
-	bool open;
+	int err;
 
 	spin_lock_bh(&xfrm_bind_lock);
-	open = !b->closed;
-	if (open)
+	err = xfrm_dev_ready(dev, extack);
+	if (!err)
 		b->pending++;
 	spin_unlock_bh(&xfrm_bind_lock);
 
-	return open;
+	return err;
 }
+
+/**
+ * xfrm_dev_ready - may SAs and policies be bound to a device at the moment?
+ * @dev: the device; for a device that binds on behalf of one above it, ask
+ *	under RTNL or in a callback of the one above
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Return: 0; -EOPNOTSUPP if esp-hw-offload is off; -ENODEV if the device goes
+ * away, or lost the hardware that it offloads to.
+ */
+int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack)
+{
+	u8 closed = READ_ONCE(dev->xfrm_bound.closed);
+
+	if (!closed)
+		return 0;
+
+	if (closed == XFRM_CLOSED_FEATURE) {
+		NL_SET_ERR_MSG(extack, "esp-hw-offload of the device is off");
+		return -EOPNOTSUPP;
+	}
+
+	if (closed & XFRM_CLOSED_SUSPENDED)
+		NL_SET_ERR_MSG(extack, "Device has no hardware at the moment");
+	else
+		NL_SET_ERR_MSG(extack, "Device is going away");
+
+	return -ENODEV;
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_ready);
 
 static void __xfrm_bind_exit(struct xfrm_bound *b)
 {
@@ -94,12 +125,58 @@ static struct net_device *xfrm_bind_take(struct xfrm_dev_offload *xdo,
 }
 
 static void xfrm_bind_go_live(struct net_device *dev,
-			      struct xfrm_dev_offload *xdo,
-			      struct hlist_head *list)
+			      struct xfrm_dev_offload *xdo)
 {
 	xdo->hw_only = xdo->type == XFRM_DEV_OFFLOAD_PACKET;
 	rcu_assign_pointer(xdo->live_dev, dev);
-	xfrm_bind_settle(dev, xdo, XFRM_BIND_BOUND, list);
+
+	/* Pairs with xfrm_dev_state_invalidate(), which marks, then fences. */
+	smp_mb();
+	if (READ_ONCE(xdo->broken))
+		RCU_INIT_POINTER(xdo->live_dev, NULL);
+}
+
+/* Outbound, the driver's delete callback waits until no packet that passed a
+ * test before is on its way to the hardware: that would send it as it is.
+ * Larval states carry none.
+ */
+static bool xfrm_bind_dooms(const struct xfrm_dev_offload *xdo)
+{
+	return xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
+	       !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ);
+}
+
+/* Under xfrm_bind_lock; their nodes and all else of them belong to the work. */
+static struct xfrm_bind_batch xfrm_doomed;
+
+static void xfrm_doomed_work_fn(struct work_struct *work);
+static DECLARE_WORK(xfrm_doomed_work, xfrm_doomed_work_fn);
+
+static void xfrm_bind_doom(struct xfrm_dev_offload *xdo, struct hlist_head *list)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	hlist_add_head(&xdo->node, list);
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	schedule_work(&xfrm_doomed_work);
+}
+
+/**
+ * xfrm_bind_flush_doomed - have the hardware forget what was deleted outbound
+ *
+ * Context: process, may sleep.
+ * Return: true if there was something to wait for.
+ */
+bool xfrm_bind_flush_doomed(void)
+{
+	return flush_work(&xfrm_doomed_work);
+}
+
+/* What is deleted and not yet forgotten may be in the way of a new one. */
+static bool xfrm_bind_made_room(int err)
+{
+	return (err == -EEXIST || err == -ENOSPC || err == -EBUSY) &&
+	       xfrm_bind_flush_doomed();
 }
 
 /**
@@ -119,21 +196,26 @@ static void xfrm_bind_go_live(struct net_device *dev,
  */
 int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
+	bool larval = x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	struct net_device *dev = x->xso.dev;
 	int err;
 
-	if (!xfrm_bind_enter(dev)) {
-		NL_SET_ERR_MSG(extack, "Device is going away");
-		return -ENODEV;
-	}
+	err = xfrm_bind_enter(dev, extack);
+	if (err)
+		return err;
 
 	err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
-	if (err)
+	if (err && !larval && xfrm_bind_made_room(err))
+		err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+	if (err) {
 		xfrm_bind_exit(dev);
-	else
-		xfrm_bind_go_live(dev, &x->xso, &dev->xfrm_bound.states);
+		return err;
+	}
 
-	return err;
+	xfrm_bind_go_live(dev, &x->xso);
+	xfrm_bind_settle(dev, &x->xso, XFRM_BIND_BOUND,
+			 &dev->xfrm_bound.states);
+	return 0;
 }
 
 /**
@@ -153,18 +235,24 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 	struct net_device *dev = xp->xdo.dev;
 	int err;
 
-	if (!xfrm_bind_enter(dev)) {
-		NL_SET_ERR_MSG(extack, "Device is going away");
-		return -ENODEV;
+	err = xfrm_bind_enter(dev, extack);
+	if (err)
+		return err;
+
+	xp->xdo.real_dev = dev;
+	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
+	if (err && xfrm_bind_made_room(err))
+		err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
+	if (err) {
+		xp->xdo.real_dev = NULL;
+		xfrm_bind_exit(dev);
+		return err;
 	}
 
-	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
-	if (err)
-		xfrm_bind_exit(dev);
-	else
-		xfrm_bind_go_live(dev, &xp->xdo, &dev->xfrm_bound.policies);
-
-	return err;
+	xfrm_bind_go_live(dev, &xp->xdo);
+	xfrm_bind_settle(dev, &xp->xdo, XFRM_BIND_BOUND,
+			 &dev->xfrm_bound.policies);
+	return 0;
 }
 
 /**
@@ -228,28 +316,42 @@ void xfrm_bind_release(struct xfrm_dev_offload *xdo)
 	netdev_put(dev, &xdo->dev_tracker);
 }
 
+static void xfrm_bind_delete_state(struct net_device *dev, struct xfrm_state *x)
+{
+	dev->xfrmdev_ops->xdo_dev_state_delete(x);
+	xfrm_bind_settle(dev, &x->xso, XFRM_BIND_DELETED,
+			 &dev->xfrm_bound.dying_states);
+}
+
 /**
  * xfrm_dev_state_delete - delete an SA from its hardware
  * @x: SA that is dead, or was never put in the SAD
  *
- * Nothing to do if the SA is not bound, or an unbind has taken it over.
+ * Nothing to do if the SA is not bound, or an unbind has taken it over. The
+ * hardware may hear of it a grace period later.
  *
  * Context: any, usually under @x->lock; takes xfrm_bind_lock.
  */
 void xfrm_dev_state_delete(struct xfrm_state *x)
 {
 	struct xfrm_dev_offload *xso = &x->xso;
+	bool doom = xfrm_bind_dooms(xso);
 	struct net_device *dev;
 
-	dev = xfrm_bind_take(xso, XFRM_BIND_BOUND, XFRM_BIND_DELETING);
+	dev = xfrm_bind_take(xso, XFRM_BIND_BOUND,
+			     doom ? XFRM_BIND_DOOMED : XFRM_BIND_DELETING);
 	if (!dev)
 		return;
 
 	RCU_INIT_POINTER(xso->live_dev, NULL);
 	xso->hw_only = 1;
-	dev->xfrmdev_ops->xdo_dev_state_delete(x);
-	xfrm_bind_settle(dev, xso, XFRM_BIND_DELETED,
-			 &dev->xfrm_bound.dying_states);
+	if (doom) {
+		xfrm_state_hold(x);
+		xfrm_bind_doom(xso, &xfrm_doomed.states);
+		return;
+	}
+
+	xfrm_bind_delete_state(dev, x);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_state_delete);
 
@@ -290,28 +392,43 @@ void xfrm_dev_state_free(struct xfrm_state *x)
 		xfrm_bind_free_state(dev, x);
 }
 
+static void xfrm_bind_delete_policy(struct net_device *dev,
+				    struct xfrm_policy *xp)
+{
+	if (dev->xfrmdev_ops->xdo_dev_policy_delete)
+		dev->xfrmdev_ops->xdo_dev_policy_delete(xp);
+	xfrm_bind_settle(dev, &xp->xdo, XFRM_BIND_DELETED,
+			 &dev->xfrm_bound.dying_policies);
+}
+
 /**
  * xfrm_dev_policy_delete - delete a policy from its hardware
  * @xp: policy that is off the SPD, or was never in it
  *
- * Nothing to do if the policy is not bound, or an unbind has taken it over.
+ * Nothing to do if the policy is not bound, or an unbind has taken it over. The
+ * hardware may hear of it a grace period later.
  *
  * Context: process or softirq; takes xfrm_bind_lock.
  */
 void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 {
 	struct xfrm_dev_offload *xdo = &xp->xdo;
+	bool doom = xfrm_bind_dooms(xdo);
 	struct net_device *dev;
 
-	dev = xfrm_bind_take(xdo, XFRM_BIND_BOUND, XFRM_BIND_DELETING);
+	dev = xfrm_bind_take(xdo, XFRM_BIND_BOUND,
+			     doom ? XFRM_BIND_DOOMED : XFRM_BIND_DELETING);
 	if (!dev)
 		return;
 
 	RCU_INIT_POINTER(xdo->live_dev, NULL);
-	if (dev->xfrmdev_ops->xdo_dev_policy_delete)
-		dev->xfrmdev_ops->xdo_dev_policy_delete(xp);
-	xfrm_bind_settle(dev, xdo, XFRM_BIND_DELETED,
-			 &dev->xfrm_bound.dying_policies);
+	if (doom) {
+		xfrm_pol_hold(xp);
+		xfrm_bind_doom(xdo, &xfrm_doomed.policies);
+		return;
+	}
+
+	xfrm_bind_delete_policy(dev, xp);
 }
 
 /**
@@ -329,6 +446,36 @@ void xfrm_dev_policy_free(struct xfrm_policy *xp)
 		xfrm_bind_free_policy(dev, xp);
 }
 
+/* One grace period for all that was deleted before it. */
+static void xfrm_doomed_work_fn(struct work_struct *work)
+{
+	struct xfrm_bind_batch doomed = {};
+	struct hlist_node *tmp;
+	struct xfrm_policy *xp;
+	struct xfrm_state *x;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	hlist_move_list(&xfrm_doomed.states, &doomed.states);
+	hlist_move_list(&xfrm_doomed.policies, &doomed.policies);
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	synchronize_net();
+
+	hlist_for_each_entry_safe(x, tmp, &doomed.states, xso.node) {
+		hlist_del_init(&x->xso.node);
+		xfrm_bind_delete_state(x->xso.dev, x);
+		xfrm_state_put(x);
+		cond_resched();
+	}
+
+	hlist_for_each_entry_safe(xp, tmp, &doomed.policies, xdo.node) {
+		hlist_del_init(&xp->xdo.node);
+		xfrm_bind_delete_policy(xp->xdo.dev, xp);
+		xfrm_pol_put(xp);
+		cond_resched();
+	}
+}
+
 static bool xfrm_bind_idle(struct xfrm_bound *b)
 {
 	bool idle;
@@ -343,6 +490,7 @@ static bool xfrm_bind_idle(struct xfrm_bound *b)
 /**
  * xfrm_bind_close - let nothing new be bound to a device
  * @dev: the device
+ * @why: what closes it
  *
  * When it returns, no add callback is under way any more, and none starts
  * before xfrm_bind_open(). No xdo_dev_state_add() or xdo_dev_policy_add() may
@@ -351,7 +499,7 @@ static bool xfrm_bind_idle(struct xfrm_bound *b)
  * Context: process, may sleep, under RTNL.
  * Return: true if the device holds anything.
  */
-bool xfrm_bind_close(struct net_device *dev)
+bool xfrm_bind_close(struct net_device *dev, enum xfrm_closed why)
 {
 	struct xfrm_bound *b = &dev->xfrm_bound;
 	bool any;
@@ -359,13 +507,15 @@ bool xfrm_bind_close(struct net_device *dev)
 	ASSERT_RTNL();
 
 	spin_lock_bh(&xfrm_bind_lock);
-	b->closed = true;
+	b->closed |= why;
 	spin_unlock_bh(&xfrm_bind_lock);
 
 	wait_var_event(&b->pending, xfrm_bind_idle(b));
 
 	spin_lock_bh(&xfrm_bind_lock);
 	any = !hlist_empty(&b->states) || !hlist_empty(&b->policies) ||
+	      !hlist_empty(&b->parked_states) ||
+	      !hlist_empty(&b->parked_policies) ||
 	      !hlist_empty(&b->dying_states) ||
 	      !hlist_empty(&b->dying_policies) || b->pending;
 	spin_unlock_bh(&xfrm_bind_lock);
@@ -374,15 +524,16 @@ bool xfrm_bind_close(struct net_device *dev)
 }
 
 /**
- * xfrm_bind_open - end of xfrm_bind_close(), unless the device leaves
+ * xfrm_bind_open - end of xfrm_bind_close(), unless something else closes it
  * @dev: the device
+ * @why: what does not close it any more, enum xfrm_closed
  *
  * Context: process, under RTNL.
  */
-void xfrm_bind_open(struct net_device *dev)
+void xfrm_bind_open(struct net_device *dev, u8 why)
 {
 	spin_lock_bh(&xfrm_bind_lock);
-	dev->xfrm_bound.closed = dev->xfrm_bound.leaving;
+	dev->xfrm_bound.closed &= ~why;
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
@@ -398,8 +549,7 @@ void xfrm_bind_open(struct net_device *dev)
 void xfrm_dev_leave(struct net_device *dev)
 {
 	spin_lock_bh(&xfrm_bind_lock);
-	dev->xfrm_bound.leaving = true;
-	dev->xfrm_bound.closed = true;
+	dev->xfrm_bound.closed |= XFRM_CLOSED_LEAVING;
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
@@ -411,14 +561,17 @@ void xfrm_dev_leave(struct net_device *dev)
  */
 void xfrm_dev_enter(struct net_device *dev)
 {
+	u8 closed = dev->features & NETIF_F_HW_ESP ? 0 : XFRM_CLOSED_FEATURE;
+
 	spin_lock_bh(&xfrm_bind_lock);
-	dev->xfrm_bound.leaving = false;
-	dev->xfrm_bound.closed = false;
+	dev->xfrm_bound.closed = closed;
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
-static void xfrm_bind_claim_list(struct hlist_head *from, struct hlist_head *to,
-				 void (*hold)(struct xfrm_dev_offload *xdo))
+/* Batch by batch, so that others get the lock. */
+static void xfrm_bind_restage(struct hlist_head *from, struct hlist_head *to,
+			      enum xfrm_bind_stage stage,
+			      void (*hold)(struct xfrm_dev_offload *xdo))
 {
 	struct xfrm_dev_offload *xdo;
 	int n;
@@ -430,8 +583,9 @@ static void xfrm_bind_claim_list(struct hlist_head *from, struct hlist_head *to,
 					  node);
 			hlist_del(&xdo->node);
 			hlist_add_head(&xdo->node, to);
-			WRITE_ONCE(xdo->stage, XFRM_BIND_UNBINDING);
-			hold(xdo);
+			WRITE_ONCE(xdo->stage, stage);
+			if (hold)
+				hold(xdo);
 		}
 		spin_unlock_bh(&xfrm_bind_lock);
 		cond_resched();
@@ -462,10 +616,107 @@ static void xfrm_bind_hold_policy(struct xfrm_dev_offload *xdo)
  */
 void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch)
 {
-	xfrm_bind_claim_list(&dev->xfrm_bound.states, &batch->states,
-			     xfrm_bind_hold_state);
-	xfrm_bind_claim_list(&dev->xfrm_bound.policies, &batch->policies,
-			     xfrm_bind_hold_policy);
+	xfrm_bind_restage(&dev->xfrm_bound.states, &batch->states,
+			  XFRM_BIND_UNBINDING, xfrm_bind_hold_state);
+	xfrm_bind_restage(&dev->xfrm_bound.policies, &batch->policies,
+			  XFRM_BIND_UNBINDING, xfrm_bind_hold_policy);
+}
+
+/**
+ * xfrm_bind_claim_state - take over one SA, if it is bound
+ * @x: an SA of which the caller holds a reference
+ * @batch: receives the binding, and a reference of its own
+ *
+ * Context: process, under RTNL.
+ * Return: whether it was bound.
+ */
+bool xfrm_bind_claim_state(struct xfrm_state *x, struct xfrm_bind_batch *batch)
+{
+	bool bound;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	bound = x->xso.stage == XFRM_BIND_BOUND;
+	if (bound) {
+		hlist_del(&x->xso.node);
+		hlist_add_head(&x->xso.node, &batch->states);
+		WRITE_ONCE(x->xso.stage, XFRM_BIND_UNBINDING);
+		xfrm_state_hold(x);
+	}
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return bound;
+}
+
+/**
+ * xfrm_bind_park - put bindings aside that are off the hardware
+ * @dev: their device
+ * @batch: the bindings; empty afterwards
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_park(struct net_device *dev, struct xfrm_bind_batch *batch)
+{
+	xfrm_bind_restage(&batch->states, &dev->xfrm_bound.parked_states,
+			  XFRM_BIND_PARKED, NULL);
+	xfrm_bind_restage(&batch->policies, &dev->xfrm_bound.parked_policies,
+			  XFRM_BIND_PARKED, NULL);
+}
+
+/**
+ * xfrm_bind_unpark - end of xfrm_bind_park()
+ * @dev: the device
+ * @batch: empty lists, which receive the bindings
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_unpark(struct net_device *dev, struct xfrm_bind_batch *batch)
+{
+	xfrm_bind_restage(&dev->xfrm_bound.parked_states, &batch->states,
+			  XFRM_BIND_UNBINDING, NULL);
+	xfrm_bind_restage(&dev->xfrm_bound.parked_policies, &batch->policies,
+			  XFRM_BIND_UNBINDING, NULL);
+}
+
+/**
+ * xfrm_bind_again - a binding is on the hardware again
+ * @dev: its device
+ * @xdo: a binding of the caller's, on no list
+ * @list: the device's list of its kind
+ *
+ * Context: process, under RTNL; for an SA under its lock.
+ */
+void xfrm_bind_again(struct net_device *dev, struct xfrm_dev_offload *xdo,
+		     struct hlist_head *list)
+{
+	xfrm_bind_go_live(dev, xdo);
+
+	spin_lock_bh(&xfrm_bind_lock);
+	WRITE_ONCE(xdo->stage, XFRM_BIND_BOUND);
+	hlist_add_head(&xdo->node, list);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/**
+ * xfrm_bind_on - is what a device holds on the hardware of a lower device?
+ * @dev: device that offloads to one lower device at a time
+ * @lower: the lower device
+ *
+ * Context: process, under RTNL.
+ */
+bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+	struct hlist_node *first;
+	bool on = false;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	first = b->states.first ?: b->policies.first;
+	if (first)
+		on = hlist_entry(first, struct xfrm_dev_offload,
+				 node)->real_dev == lower;
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return on;
 }
 
 /* Take a deleted SA or policy off @list that still has users, and with it the

@@ -8,12 +8,13 @@
  * device that lost its SA; nothing about a plain packet tells that it must not
  * leave. So it carries its SA in a sec_path, and validate_xmit_xfrm(), the last
  * stop before a driver, drops it unless the SA is valid and lives on the device
- * at hand. The mark is taken off there: drivers see the packet as they always
- * have.
+ * at hand. There the mark is put out of sight: xfrm_offload() does not find it,
+ * and drivers see the packet as they always have.
  *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
  * An unbind clears live_dev and waits for a grace period before it touches the
- * hardware: no packet passes the test and finds the hardware stopped.
+ * hardware: no packet passes the test and finds the hardware stopped. One that
+ * the driver was too busy for goes back into the queue: it is tested again.
  */
 
 #include <linux/netdevice.h>
@@ -115,6 +116,48 @@ static bool xfrm_packet_offload_leads(struct net_device *live,
 	return above;
 }
 
+/* The mark is shared with copies of the packet, which may go elsewhere. */
+static bool xfrm_packet_offload_hide(struct sk_buff *skb)
+{
+	struct sec_path *sp;
+
+	for (; skb; skb = skb->next) {
+		sp = secpath_set(skb);
+		if (!sp)
+			return false;
+		sp->olen = 0;
+	}
+
+	return true;
+}
+
+/**
+ * xfrm_packet_offload_requeued - does this packet have to be tested again?
+ * @skb: packet that was tested, and then found its driver busy
+ *
+ * Brings the mark of a packet for the hardware back, and takes from a packet of
+ * crypto offload that has lost its device the sign that it has passed.
+ *
+ * Context: softirq or process, under the lock of the queue.
+ * Return: true if validate_xmit_xfrm() has to see it.
+ */
+bool xfrm_packet_offload_requeued(struct sk_buff *skb)
+{
+	struct sec_path *sp = skb_sec_path(skb);
+	const struct xfrm_state *x;
+
+	if (!sp || !sp->len)
+		return false;
+
+	x = sp->xvec[sp->len - 1];
+	if (x->xso.hw_only && x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
+		sp->olen = sp->len;
+		xfrm_offload(skb)->flags &= ~XFRM_XMIT;
+	}
+
+	return xfrm_offload(skb);
+}
+
 /**
  * xfrm_packet_offload_check - last stop before a driver
  * @skb: packet or list of segments, each carrying @x in its sec_path
@@ -129,19 +172,15 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	struct net_device *live = rcu_dereference_bh(x->xso.live_dev);
 	struct net_device *real_dev = READ_ONCE(x->xso.real_dev);
 	struct net_device *dev = skb->dev;
-	struct sk_buff *seg;
 
 	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
-	    !xfrm_packet_offload_leads(live, real_dev, dev)) {
+	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
+	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
 		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
 		dev_core_stats_tx_dropped_inc(dev);
 		kfree_skb_list(skb);
 		return NULL;
 	}
-
-	if (dev == real_dev)
-		for (seg = skb; seg; seg = seg->next)
-			secpath_reset(seg);
 
 	return skb;
 }

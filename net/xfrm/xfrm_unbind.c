@@ -26,10 +26,16 @@
 
 #include "xfrm_bind.h"
 
-/* The states that an unbind turns INVALID. The others carry no packet now and
- * never will: larval, expired and dead ones go their way without the device.
+/**
+ * xfrm_unbind_carries - does this SA carry packets, or will it?
+ * @x: SA
+ *
+ * Those that do become INVALID when they lose their device. Larval, expired
+ * and dead ones never will: they go their way without it.
+ *
+ * Context: under @x->lock, if the answer is to stand.
  */
-static bool xfrm_unbind_invalidates(const struct xfrm_state *x)
+bool xfrm_unbind_carries(const struct xfrm_state *x)
 {
 	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)
 		return false;
@@ -37,9 +43,13 @@ static bool xfrm_unbind_invalidates(const struct xfrm_state *x)
 	return x->km.state == XFRM_STATE_VALID || x->km.state == XFRM_STATE_VOID;
 }
 
-static void xfrm_unbind_fence(struct xfrm_state *x, struct net_device *dev,
+/* What the driver said of the SA, if it did, tells more than that the device
+ * went.
+ */
+static void xfrm_unbind_fence(struct xfrm_state *x,
 			      enum xfrm_unbind_reason reason)
 {
+	struct net_device *dev = x->xso.dev;
 	struct net *net = xs_net(x);
 
 	spin_lock_bh(&x->lock);
@@ -47,9 +57,9 @@ static void xfrm_unbind_fence(struct xfrm_state *x, struct net_device *dev,
 	RCU_INIT_POINTER(x->xso.live_dev, NULL);
 	x->xso.hw_only = 1;
 
-	if (xfrm_unbind_invalidates(x)) {
+	if (xfrm_unbind_carries(x)) {
 		WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
-		x->unbound.reason = reason;
+		x->unbound.reason = READ_ONCE(x->xso.broken) ?: reason;
 		x->unbound.ifindex = dev->ifindex;
 		strscpy(x->unbound.ifname, dev->name);
 
@@ -127,11 +137,18 @@ static u32 xfrm_unbind_window(const struct xfrm_state *x)
 			     : x->props.replay_window;
 }
 
-/* Steps 4 and 5 for one SA. The hardware keeps the numbers of a packet offload
- * SA, software those of a crypto offload SA: the latter are exact as they are.
+/**
+ * xfrm_unbind_stop_state - take an SA off the hardware and keep its numbers
+ * @x: SA whose binding the caller owns, fenced and drained
+ *
+ * The hardware keeps the numbers of a packet offload SA, software those of a
+ * crypto offload SA: the latter are exact as they are.
+ *
+ * Context: process, may sleep, under RTNL.
  */
-static void xfrm_unbind_stop_state(struct net_device *dev, struct xfrm_state *x)
+void xfrm_unbind_stop_state(struct xfrm_state *x)
 {
+	struct net_device *dev = x->xso.dev;
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
 	bool packet = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
 	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
@@ -155,21 +172,22 @@ static void xfrm_unbind_stop_state(struct net_device *dev, struct xfrm_state *x)
 	ops->xdo_dev_state_delete(x);
 	if (ops->xdo_dev_state_free)
 		ops->xdo_dev_state_free(x);
-
-	xfrm_bind_release(&x->xso);
 }
 
-static void xfrm_unbind_stop_policy(struct net_device *dev,
-				    struct xfrm_policy *xp)
+/**
+ * xfrm_unbind_stop_policy - take a policy off the hardware
+ * @xp: policy whose binding the caller owns
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_unbind_stop_policy(struct xfrm_policy *xp)
 {
-	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	const struct xfrmdev_ops *ops = xp->xdo.dev->xfrmdev_ops;
 
 	if (ops->xdo_dev_policy_delete)
 		ops->xdo_dev_policy_delete(xp);
 	if (ops->xdo_dev_policy_free)
 		ops->xdo_dev_policy_free(xp);
-
-	xfrm_bind_release(&xp->xdo);
 }
 
 static void xfrm_unbind_tell_state(struct xfrm_state *x)
@@ -192,34 +210,84 @@ static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 	km_policy_notify(xp, xfrm_policy_id2dir(xp->index), &c);
 }
 
-static void xfrm_unbind_finish_states(struct net_device *dev,
-				      struct hlist_head *states)
+/* Steps 4 to 6; what is parked has been through step 4. */
+static void xfrm_unbind_finish_states(struct hlist_head *states, bool parked)
 {
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
 	hlist_for_each_entry_safe(x, tmp, states, xso.node) {
 		hlist_del_init(&x->xso.node);
-		xfrm_unbind_stop_state(dev, x);
+		if (!parked)
+			xfrm_unbind_stop_state(x);
+		xfrm_bind_release(&x->xso);
 		xfrm_unbind_tell_state(x);
 		xfrm_state_put(x);
 		cond_resched();
 	}
 }
 
-static void xfrm_unbind_finish_policies(struct net_device *dev,
-					struct hlist_head *policies)
+static void xfrm_unbind_finish_policies(struct hlist_head *policies,
+					bool parked)
 {
 	struct hlist_node *tmp;
 	struct xfrm_policy *xp;
 
 	hlist_for_each_entry_safe(xp, tmp, policies, xdo.node) {
 		hlist_del_init(&xp->xdo.node);
-		xfrm_unbind_stop_policy(dev, xp);
+		if (!parked)
+			xfrm_unbind_stop_policy(xp);
+		xfrm_bind_release(&xp->xdo);
 		xfrm_unbind_tell_policy(xp);
 		xfrm_pol_put(xp);
 		cond_resched();
 	}
+}
+
+static void xfrm_unbind_fence_all(struct hlist_head *states,
+				  enum xfrm_unbind_reason reason)
+{
+	struct xfrm_state *x;
+
+	hlist_for_each_entry(x, states, xso.node) {
+		xfrm_unbind_fence(x, reason);
+		cond_resched();
+	}
+}
+
+static void xfrm_unbind_convert_all(struct hlist_head *policies)
+{
+	struct xfrm_policy *xp;
+
+	hlist_for_each_entry(xp, policies, xdo.node) {
+		xfrm_policy_unbind_convert(xp);
+		cond_resched();
+	}
+}
+
+/**
+ * xfrm_unbind_batch - all steps for what was claimed
+ * @bound: what is on the hardware
+ * @parked: what xfrm_dev_suspend() took off it before
+ * @reason: why, for the key managers
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
+		       struct xfrm_bind_batch *parked,
+		       enum xfrm_unbind_reason reason)
+{
+	xfrm_unbind_fence_all(&bound->states, reason);
+	xfrm_unbind_fence_all(&parked->states, reason);
+	xfrm_unbind_convert_all(&bound->policies);
+	xfrm_unbind_convert_all(&parked->policies);
+
+	synchronize_net();
+
+	xfrm_unbind_finish_states(&bound->states, false);
+	xfrm_unbind_finish_states(&parked->states, true);
+	xfrm_unbind_finish_policies(&bound->policies, false);
+	xfrm_unbind_finish_policies(&parked->policies, true);
 }
 
 /**
@@ -239,32 +307,16 @@ static void xfrm_unbind_finish_policies(struct net_device *dev,
  */
 void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason)
 {
-	struct xfrm_bind_batch batch = {};
-	struct xfrm_policy *xp;
-	struct xfrm_state *x;
+	struct xfrm_bind_batch bound = {}, parked = {};
 
-	if (!xfrm_bind_close(dev))
-		goto open;
-
-	xfrm_bind_claim(dev, &batch);
-
-	hlist_for_each_entry(x, &batch.states, xso.node) {
-		xfrm_unbind_fence(x, dev, reason);
-		cond_resched();
+	if (xfrm_bind_close(dev, XFRM_CLOSED_UNBIND)) {
+		xfrm_bind_claim(dev, &bound);
+		xfrm_bind_unpark(dev, &parked);
+		xfrm_unbind_batch(&bound, &parked, reason);
+		xfrm_bind_reap(dev);
 	}
 
-	hlist_for_each_entry(xp, &batch.policies, xdo.node) {
-		xfrm_policy_unbind_convert(xp);
-		cond_resched();
-	}
-
-	synchronize_net();
-
-	xfrm_unbind_finish_states(dev, &batch.states);
-	xfrm_unbind_finish_policies(dev, &batch.policies);
-	xfrm_bind_reap(dev);
-open:
-	xfrm_bind_open(dev);
+	xfrm_bind_open(dev, XFRM_CLOSED_UNBIND | XFRM_CLOSED_SUSPENDED);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
 
@@ -279,7 +331,8 @@ EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
  */
 void xfrm_dev_down(struct net_device *dev)
 {
-	bool leaving = dev->dismantle || READ_ONCE(dev->xfrm_bound.leaving);
+	bool leaving = dev->dismantle ||
+		       dev->xfrm_bound.closed & XFRM_CLOSED_LEAVING;
 
 	xfrm_dev_unbind(dev, leaving ? XFRM_UNBIND_DEV_UNREGISTER
 				     : XFRM_UNBIND_DEV_DOWN);
@@ -297,4 +350,43 @@ void xfrm_dev_unregister(struct net_device *dev)
 {
 	xfrm_dev_leave(dev);
 	xfrm_dev_unbind(dev, XFRM_UNBIND_DEV_UNREGISTER);
+}
+
+/* A device above offloads to the hardware of @dev. Its own esp-hw-offload is
+ * still on; what it cannot put back is lost.
+ */
+static void xfrm_dev_lower_feature_off(struct net_device *dev)
+{
+	struct net_device *upper = netdev_master_upper_dev_get(dev);
+
+	if (!upper || !xfrm_bind_on(upper, dev))
+		return;
+
+	xfrm_dev_suspend(upper);
+	xfrm_dev_rebind(upper, XFRM_UNBIND_FEATURE_OFF);
+}
+
+/**
+ * xfrm_dev_features - the features of a device change, or have changed
+ * @dev: the device
+ * @features: those that it will have
+ *
+ * Called before the driver learns of it: a driver that is told to switch ESP
+ * off may do so at once, and would send what is left for it in clear. If it
+ * then refuses, the SAs are INVALID all the same; new ones are taken.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_features(struct net_device *dev, netdev_features_t features)
+{
+	if (features & NETIF_F_HW_ESP) {
+		xfrm_bind_open(dev, XFRM_CLOSED_FEATURE);
+		return;
+	}
+
+	if (!(dev->xfrm_bound.closed & XFRM_CLOSED_FEATURE) &&
+	    xfrm_bind_close(dev, XFRM_CLOSED_FEATURE))
+		xfrm_dev_unbind(dev, XFRM_UNBIND_FEATURE_OFF);
+
+	xfrm_dev_lower_feature_off(dev);
 }

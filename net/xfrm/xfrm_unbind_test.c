@@ -15,17 +15,21 @@
 struct fake_nic {
 	int state_add, state_unbind, state_delete, state_free;
 	int policy_add, policy_delete, policy_free;
+	int room;
 	int refuse;
 	int unbind_says;
 	u64 seq;
 	unsigned long grace;
-	bool drained;
+	bool drained, delete_drained;
+	struct completion freed;
 };
 
 static struct fake_nic nic;
 
 static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
+	if (nic.room && nic.state_add - nic.state_delete >= nic.room)
+		return -ENOSPC;
 	nic.state_add++;
 	return nic.refuse;
 }
@@ -33,11 +37,13 @@ static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 static void fake_state_delete(struct xfrm_state *x)
 {
 	nic.state_delete++;
+	nic.delete_drained = poll_state_synchronize_rcu(nic.grace);
 }
 
 static void fake_state_free(struct xfrm_state *x)
 {
 	nic.state_free++;
+	complete(&nic.freed);
 }
 
 static int fake_state_unbind(struct net_device *dev, struct xfrm_state *x,
@@ -97,8 +103,10 @@ static int bind_init(struct kunit *test)
 	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
 	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
 	ctx->dev->xfrmdev_ops = &fake_ops;
+	ctx->dev->features |= NETIF_F_HW_ESP;
 	ctx->refs = netdev_refcnt_read(ctx->dev);
 	nic = (struct fake_nic){};
+	init_completion(&nic.freed);
 	test->priv = ctx;
 
 	return 0;
@@ -142,6 +150,7 @@ static void drop_state(struct xfrm_state *x)
 {
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
+	xfrm_bind_flush_doomed();
 	xfrm_state_put(x);
 }
 
@@ -160,8 +169,9 @@ static struct xfrm_policy *new_policy(struct kunit *test)
 
 static void drop_policy(struct xfrm_policy *xp)
 {
-	xfrm_dev_policy_delete(xp);
 	xp->walk.dead = 1;
+	xfrm_dev_policy_delete(xp);
+	xfrm_bind_flush_doomed();
 	xfrm_pol_put(xp);
 }
 
@@ -179,9 +189,11 @@ static void bind_delete_then_free(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	xfrm_bind_flush_doomed();
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 0);
 	xfrm_dev_state_free(x);
@@ -367,6 +379,69 @@ static void unbind_takes_all_of_many(struct kunit *test)
 	}
 }
 
+/* What passed the last test before a deletion must find its SA. */
+static void delete_drains_before_it_stops(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	nic.grace = get_state_synchronize_rcu();
+	drop_state(x);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_TRUE(test, nic.delete_drained);
+}
+
+static void deleted_makes_room(struct kunit *test)
+{
+	struct xfrm_state *x, *y;
+
+	nic.room = 1;
+	x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	y = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	drop_state(y);
+	xfrm_state_put(x);
+}
+
+static void delete_inbound_stops_at_once(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	xfrm_state_put(x);
+}
+
+static void switch_feature(struct kunit *test, netdev_features_t features)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_features(ctx->dev, features);
+	rtnl_unlock();
+}
+
+static void feature_off_unbinds_and_refuses(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *y = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, y);
+	switch_feature(test, 0);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_FEATURE_OFF);
+
+	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -EOPNOTSUPP);
+	switch_feature(test, NETIF_F_HW_ESP);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	drop_state(x);
+	drop_state(y);
+}
+
 static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_delete_then_free),
 	KUNIT_CASE(bind_refused_leaves_nothing),
@@ -380,6 +455,10 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(unbind_leaves_larval_and_dead_alone),
 	KUNIT_CASE(unbind_beats_publish),
 	KUNIT_CASE(unbind_takes_all_of_many),
+	KUNIT_CASE(delete_drains_before_it_stops),
+	KUNIT_CASE(deleted_makes_room),
+	KUNIT_CASE(delete_inbound_stops_at_once),
+	KUNIT_CASE(feature_off_unbinds_and_refuses),
 	{}
 };
 
@@ -425,8 +504,8 @@ static void packet_of_a_valid_sa_passes(struct kunit *test)
 	skb->next = marked_packet(test, x);
 	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
 	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
-	KUNIT_EXPECT_FALSE(test, secpath_exists(skb));
-	KUNIT_EXPECT_FALSE(test, secpath_exists(skb->next));
+	KUNIT_EXPECT_NULL(test, xfrm_offload(skb));
+	KUNIT_EXPECT_NULL(test, xfrm_offload(skb->next));
 	kfree_skb_list(skb);
 	drop_state(x);
 }
@@ -477,12 +556,61 @@ static void queued_crypto_packet_dies(struct kunit *test)
 	drop_state(x);
 }
 
+/* A copy of a packet shares its mark, and may go to another device. */
+static void copy_of_a_packet_keeps_its_mark(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+	struct sk_buff *copy = skb_clone(skb, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	KUNIT_EXPECT_NULL(test, xfrm_offload(skb));
+	KUNIT_EXPECT_NOT_NULL(test, xfrm_offload(copy));
+	kfree_skb(skb);
+	kfree_skb(copy);
+	drop_state(x);
+}
+
+static void requeued_packet_is_tested_again(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
+	unbind(test, XFRM_UNBIND_FEATURE_OFF);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
+/* It has passed esp_xmit(), which is not asked twice: the flag says so. */
+static void requeued_crypto_packet_is_tested_once_fenced(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
+	KUNIT_EXPECT_TRUE(test, xfrm_offload(skb)->flags & XFRM_XMIT);
+	unbind(test, XFRM_UNBIND_FEATURE_OFF);
+	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
+	KUNIT_EXPECT_FALSE(test, xfrm_offload(skb)->flags & XFRM_XMIT);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
 static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_of_a_valid_sa_passes),
 	KUNIT_CASE(packet_of_an_invalid_sa_dies),
 	KUNIT_CASE(packet_of_a_deleted_sa_dies),
 	KUNIT_CASE(packet_at_the_wrong_device_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
+	KUNIT_CASE(copy_of_a_packet_keeps_its_mark),
+	KUNIT_CASE(requeued_packet_is_tested_again),
+	KUNIT_CASE(requeued_crypto_packet_is_tested_once_fenced),
 	{}
 };
 
@@ -491,6 +619,201 @@ static struct kunit_suite packet_suite = {
 	.init = bind_init,
 	.exit = bind_exit,
 	.test_cases = packet_cases,
+};
+
+static void suspend(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_suspend(ctx->dev);
+	rtnl_unlock();
+}
+
+static void rebind(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	rtnl_unlock();
+}
+
+static void rebind_carries_the_numbers(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	nic.seq = 41;
+	nic.grace = get_state_synchronize_rcu();
+	suspend(test);
+	suspend(test);
+	KUNIT_EXPECT_TRUE(test, nic.drained);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+
+	rebind(test);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
+	KUNIT_EXPECT_EQ(test, nic.policy_add, 2);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.type == XFRM_DEV_OFFLOAD_PACKET);
+	skb = marked_packet(test, x);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+	drop_state(x);
+	drop_policy(xp);
+	xfrm_flush_gc();
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 2);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 2);
+}
+
+static void rebind_loses_what_is_refused(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	suspend(test);
+	nic.refuse = -EIO;
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_SLAVE_LOST);
+	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
+	drop_state(x);
+	drop_policy(xp);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+}
+
+static void rebind_needs_the_numbers(struct kunit *test)
+{
+	struct xfrm_state *packet = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+
+	nic.unbind_says = -EIO;
+	suspend(test);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, packet->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_FALSE(test, packet->unbound.exact);
+	KUNIT_EXPECT_EQ(test, crypto->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 3);
+	drop_state(packet);
+	drop_state(crypto);
+}
+
+static void rebind_forgets_the_deleted(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	suspend(test);
+	drop_state(x);
+	drop_policy(xp);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_add, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+}
+
+static void suspended_device_takes_nothing(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *y = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, y);
+	suspend(test);
+	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	drop_state(x);
+	drop_state(y);
+}
+
+static void unbind_takes_the_suspended(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	suspend(test);
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	drop_state(x);
+	drop_policy(xp);
+}
+
+/* Where nothing may sleep, and no lock may be taken that others take with
+ * interrupts on.
+ */
+static void broken_sa_is_unbound(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	rtnl_lock();
+	local_irq_disable();
+	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
+	xfrm_dev_state_invalidate(x, XFRM_UNBIND_MIGRATED);
+	local_irq_enable();
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	rtnl_unlock();
+
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
+	/* The work ends before it gives RTNL up. */
+	rtnl_lock();
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	drop_state(x);
+}
+
+static void broken_sa_is_not_rebound(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_suspend(ctx->dev);
+	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
+	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	drop_state(x);
+}
+
+static struct kunit_case rebind_cases[] = {
+	KUNIT_CASE(rebind_carries_the_numbers),
+	KUNIT_CASE(rebind_loses_what_is_refused),
+	KUNIT_CASE(rebind_needs_the_numbers),
+	KUNIT_CASE(rebind_forgets_the_deleted),
+	KUNIT_CASE(suspended_device_takes_nothing),
+	KUNIT_CASE(unbind_takes_the_suspended),
+	KUNIT_CASE(broken_sa_is_unbound),
+	KUNIT_CASE(broken_sa_is_not_rebound),
+	{}
+};
+
+static struct kunit_suite rebind_suite = {
+	.name = "xfrm_rebind",
+	.init = bind_init,
+	.exit = bind_exit,
+	.test_cases = rebind_cases,
 };
 
 /* Where a converted policy has to stand. A chain is written as a table, 'o' for
@@ -701,4 +1024,5 @@ static struct kunit_suite adopt_suite = {
 	.test_cases = adopt_cases,
 };
 
-kunit_test_suites(&bind_suite, &packet_suite, &convert_suite, &adopt_suite);
+kunit_test_suites(&bind_suite, &packet_suite, &rebind_suite,
+		  &convert_suite, &adopt_suite);

@@ -34,6 +34,12 @@ static struct nsim_ipsec *nsim_ipsec_of_state(const struct xfrm_state *x)
 	return nsim_ipsec_of(x->xso.real_dev ?: x->xso.dev);
 }
 
+/* A kernel without XFRM_UNBIND leaves real_dev of a policy empty. */
+static struct nsim_ipsec *nsim_ipsec_of_policy(const struct xfrm_policy *xp)
+{
+	return nsim_ipsec_of(xp->xdo.real_dev ?: xp->xdo.dev);
+}
+
 /* Where the stack cannot wait, a slow device does not show. */
 static void nsim_ipsec_delay(const struct nsim_ipsec *hw, enum nsim_ipsec_delay_target target)
 {
@@ -241,7 +247,7 @@ static int nsim_ipsec_check_policy(const struct xfrm_policy *xp, struct netlink_
 
 static int nsim_ipsec_policy_op_add(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 {
-	struct nsim_ipsec *hw = nsim_ipsec_of(xp->xdo.dev);
+	struct nsim_ipsec *hw = nsim_ipsec_of_policy(xp);
 	int err;
 
 	err = nsim_ipsec_check_faults(hw, extack) ?:
@@ -253,7 +259,7 @@ static int nsim_ipsec_policy_op_add(struct xfrm_policy *xp, struct netlink_ext_a
 
 static void nsim_ipsec_policy_op_delete(struct xfrm_policy *xp)
 {
-	struct nsim_ipsec *hw = nsim_ipsec_of(xp->xdo.dev);
+	struct nsim_ipsec *hw = nsim_ipsec_of_policy(xp);
 
 	nsim_ipsec_op(hw, NSIM_IPSEC_POLICY_DELETE);
 	if (!nsim_ipsec_policy_delete(hw, xp))
@@ -262,7 +268,7 @@ static void nsim_ipsec_policy_op_delete(struct xfrm_policy *xp)
 
 static void nsim_ipsec_policy_op_free(struct xfrm_policy *xp)
 {
-	struct nsim_ipsec *hw = nsim_ipsec_of(xp->xdo.dev);
+	struct nsim_ipsec *hw = nsim_ipsec_of_policy(xp);
 
 	nsim_ipsec_op(hw, NSIM_IPSEC_POLICY_FREE);
 	if (!nsim_ipsec_policy_free(hw, xp))

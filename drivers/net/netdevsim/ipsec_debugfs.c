@@ -6,6 +6,9 @@
 
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
+#ifdef CONFIG_XFRM_UNBIND
+#include <net/xfrm_unbind.h>
+#endif
 
 #include "ipsec.h"
 #include "netdevsim.h"
@@ -313,6 +316,30 @@ static const struct file_operations nsim_ipsec_delay_target_fops = {
 	.release	= single_release,
 };
 
+#ifdef CONFIG_XFRM_UNBIND
+/* Hardware that finds an SA broken: it uses it no more, and says so. 0: all SAs. */
+static int nsim_ipsec_break_sa(void *data, u64 spi)
+{
+	struct nsim_ipsec *hw = data;
+	struct nsim_ipsec_sa *sa;
+	unsigned long slot;
+
+	rcu_read_lock();
+	xa_for_each(&hw->sa_slots, slot, sa) {
+		if (!sa->aead || (spi && ntohl(sa->spi) != spi) ||
+		    READ_ONCE(sa->stage) == NSIM_IPSEC_SA_DELETED)
+			continue;
+		spin_lock_bh(&sa->lock);
+		sa->stopped = true;
+		spin_unlock_bh(&sa->lock);
+		xfrm_dev_state_invalidate(sa->x, XFRM_UNBIND_DRIVER);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(nsim_ipsec_break_sa_fops, NULL, nsim_ipsec_break_sa, "%llu\n");
+#endif
+
 static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 {
 	struct dentry *dir = debugfs_create_dir("fault", hw->dir);
@@ -323,6 +350,9 @@ static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 	debugfs_create_bool("vanish", 0600, dir, &hw->faults.vanish);
 	debugfs_create_u32("delay_ms", 0600, dir, &hw->faults.delay_ms);
 	debugfs_create_file("delay_target", 0600, dir, hw, &nsim_ipsec_delay_target_fops);
+#ifdef CONFIG_XFRM_UNBIND
+	debugfs_create_file("break_sa", 0200, dir, hw, &nsim_ipsec_break_sa_fops);
+#endif
 }
 
 /* Goes with netdevsim's own folder. Callers hold the RTNL. */

@@ -22,7 +22,7 @@ while read -r file; do
 	not_ours+=(":!$file")
 done < <(git -C "$TOP" ls-files -- Documentation drivers include net security tools)
 
-git -C "$tree" format-patch -q --zero-commit --no-signature -N --diff-algorithm=myers -o "$scratch" base..HEAD -- . "${not_ours[@]}"
+git -C "$tree" format-patch -q --abbrev=12 --zero-commit --no-signature -N --diff-algorithm=myers -o "$scratch" base..HEAD -- . "${not_ours[@]}"
 
 number_of() {
 	local patch

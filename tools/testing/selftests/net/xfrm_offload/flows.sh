@@ -72,7 +72,8 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 			${ESN:+flag esn} ${SA_WORDS:-} \
 			aead 'rfc4106(gcm(aes))' "$KEY" 128
 		[[ $offload == none ]] ||
-			set -- "$@" offload "$offload" dev nic0 dir "$dir"
+			set -- "$@" offload "$offload" dev "${PORT[$host]}" \
+				dir "$dir"
 	fi
 	ctl "$host" "$@"
 }
@@ -94,7 +95,7 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 	if [[ $verb != delete ]]; then
 		set -- "$@" priority "${PRIORITY:-100}"
 		[[ $offload != packet ]] ||
-			set -- "$@" offload packet dev nic0
+			set -- "$@" offload packet dev "${PORT[$host]}"
 		set -- "$@" tmpl src "${!end_src}" dst "${!end_dst}" \
 			proto esp reqid "$n" mode "$MODE" \
 			level "${LEVEL:-required}"
@@ -147,7 +148,7 @@ rekey() # N GENERATION [OFFLOAD]
 
 # --- what takes the NIC away from left -------------------------------------------
 
-CAUSES=(delete unbind move down)
+CAUSES=(delete unbind reload move down feature broken)
 
 take_away() # CAUSE
 {
@@ -164,22 +165,35 @@ take_away() # CAUSE
 			ip -n left link set nic0 netns elsewhere ;;
 	down)
 		ip -n left link set nic0 down ;;
+	reload)
+		devlink dev reload "netdevsim/$bus_id" >/dev/null ;;
+	feature)
+		left ethtool -K nic0 esp-hw-offload off ;;
+	broken)
+		nic_fault left break_sa 0 ;;
 	esac
 }
 
 # What xfrmctl calls the cause.
 reason_of() # CAUSE
 {
-	[[ $1 == down ]] && echo device-down || echo device-unregistered
+	case $1 in
+	down) echo device-down ;;
+	feature) echo feature-off ;;
+	broken) echo driver ;;
+	*) echo device-unregistered ;;
+	esac
 }
 
 # --- traffic ---------------------------------------------------------------------
 
-# An echo both ways, as fast as the answers come, until stopped.
+# An echo both ways, as fast as the answers come (or at PACE), until stopped.
 ping_flow() # N
 {
 	flow "$1"
-	start "ping-$1" left '' ping -n -q -f -I "$ADDR_left" "$ADDR_right"
+	# shellcheck disable=SC2086 # words, on purpose
+	start "ping-$1" left '' ping -n -q ${PACE:--f} -I "$ADDR_left" \
+		"$ADDR_right"
 }
 
 # A few new packets; do the answers come?

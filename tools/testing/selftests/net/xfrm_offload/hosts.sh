@@ -20,9 +20,12 @@
 # To be sourced, by lib.sh.
 
 # What a NIC is called on netdevsim's bus.
-declare -rA NIC_ID=([left]=1 [right]=2 [cableL]=3 [cableR]=4 [spare]=5)
+declare -rA NIC_ID=([left]=1 [right]=2 [cableL]=3 [cableR]=4 [spare]=5 [cableS]=6)
 declare -r NSIM=/sys/bus/netdevsim
 declare -r NSIM_DEBUGFS=/sys/kernel/debug/netdevsim
+
+# The device that SAs and policies are offloaded to.
+declare -A PORT=([left]=nic0 [right]=nic0)
 
 declare -A CALLS=() CALLS_BEFORE=()
 

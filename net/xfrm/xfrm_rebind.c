@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From one piece of hardware to the next: a device that offloads to another one
+ * below it, a bond to its active slave, changes the one below.
+ *
+ * xfrm_dev_suspend() takes SAs and policies off the old hardware and reads where
+ * it stopped, xfrm_dev_rebind() puts them on the new one, with those numbers.
+ * Fence, drain and stop are those of an unbind, but nothing becomes INVALID yet:
+ * without live_dev the SAs carry no packet, and the policies vouch for none.
+ * What the new hardware does not take is lost to it, like by an unbind.
+ *
+ * New hardware gets all SAs, then the policies, and packets only then: a packet
+ * that meets a device with its SA and without its policy leaves as it is.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+static void xfrm_rebind_fence(struct xfrm_bind_batch *batch)
+{
+	struct xfrm_policy *xp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry(x, &batch->states, xso.node) {
+		spin_lock_bh(&x->lock);
+		RCU_INIT_POINTER(x->xso.live_dev, NULL);
+		x->xso.hw_only = 1;
+		spin_unlock_bh(&x->lock);
+		cond_resched();
+	}
+
+	hlist_for_each_entry(xp, &batch->policies, xdo.node)
+		RCU_INIT_POINTER(xp->xdo.live_dev, NULL);
+}
+
+/**
+ * xfrm_dev_suspend - take SAs and policies off a device's hardware for a while
+ * @dev: device that offloads to hardware below it
+ *
+ * Their packets are dropped until xfrm_dev_rebind(). Call it while the old
+ * hardware still answers, so that it can say where it stopped. Nothing happens
+ * if the device is suspended already.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_suspend(struct net_device *dev)
+{
+	struct xfrm_bind_batch batch = {};
+	struct xfrm_policy *xp;
+	struct xfrm_state *x;
+
+	if (dev->xfrm_bound.closed & XFRM_CLOSED_SUSPENDED)
+		return;
+	if (!xfrm_bind_close(dev, XFRM_CLOSED_SUSPENDED))
+		return;
+
+	xfrm_bind_claim(dev, &batch);
+	xfrm_rebind_fence(&batch);
+	synchronize_net();
+
+	hlist_for_each_entry(x, &batch.states, xso.node) {
+		xfrm_unbind_stop_state(x);
+		cond_resched();
+	}
+	hlist_for_each_entry(xp, &batch.policies, xdo.node) {
+		xfrm_unbind_stop_policy(xp);
+		cond_resched();
+	}
+
+	xfrm_bind_reap(dev);
+	xfrm_bind_park(dev, &batch);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_suspend);
+
+static void xfrm_rebind_drop_state(struct xfrm_state *x)
+{
+	hlist_del_init(&x->xso.node);
+	xfrm_bind_release(&x->xso);
+	xfrm_state_put(x);
+}
+
+static void xfrm_rebind_lose(struct hlist_node *node, struct hlist_head *lost)
+{
+	hlist_del(node);
+	hlist_add_head(node, lost);
+}
+
+/* Packet offload without exact numbers would use some of them again. */
+static bool xfrm_rebind_possible(const struct xfrm_state *x)
+{
+	return !READ_ONCE(x->xso.broken) &&
+	       (x->unbound.exact || x->xso.type != XFRM_DEV_OFFLOAD_PACKET);
+}
+
+static void xfrm_rebind_add_states(struct net_device *dev,
+				   struct xfrm_bind_batch *batch,
+				   struct xfrm_bind_batch *lost)
+{
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso.node) {
+		if (!xfrm_unbind_carries(x))
+			xfrm_rebind_drop_state(x);
+		else if (!xfrm_rebind_possible(x) ||
+			 ops->xdo_dev_state_add(x, NULL))
+			xfrm_rebind_lose(&x->xso.node, &lost->states);
+		cond_resched();
+	}
+}
+
+static void xfrm_rebind_add_policies(struct net_device *dev,
+				     struct xfrm_bind_batch *batch,
+				     struct xfrm_bind_batch *lost)
+{
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	struct hlist_node *tmp;
+	struct xfrm_policy *xp;
+
+	hlist_for_each_entry_safe(xp, tmp, &batch->policies, xdo.node) {
+		if (READ_ONCE(xp->walk.dead)) {
+			hlist_del_init(&xp->xdo.node);
+			xfrm_bind_release(&xp->xdo);
+			xfrm_pol_put(xp);
+		} else if (ops->xdo_dev_policy_add(xp, NULL)) {
+			xfrm_rebind_lose(&xp->xdo.node, &lost->policies);
+		}
+		cond_resched();
+	}
+}
+
+/* Who deleted it meanwhile found it parked and left the hardware alone. Either
+ * he sees that it is bound again, or we see that it is dead.
+ */
+static void xfrm_rebind_publish_policies(struct net_device *dev,
+					 struct hlist_head *policies)
+{
+	struct hlist_node *tmp;
+	struct xfrm_policy *xp;
+
+	hlist_for_each_entry_safe(xp, tmp, policies, xdo.node) {
+		hlist_del_init(&xp->xdo.node);
+		xfrm_bind_again(dev, &xp->xdo, &dev->xfrm_bound.policies);
+		if (READ_ONCE(xp->walk.dead))
+			xfrm_dev_policy_delete(xp);
+		xfrm_pol_put(xp);
+		cond_resched();
+	}
+}
+
+static void xfrm_rebind_publish_states(struct net_device *dev,
+				       struct hlist_head *states)
+{
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, states, xso.node) {
+		hlist_del_init(&x->xso.node);
+		spin_lock_bh(&x->lock);
+		xfrm_bind_again(dev, &x->xso, &dev->xfrm_bound.states);
+		if (!xfrm_unbind_carries(x))
+			xfrm_dev_state_delete(x);
+		spin_unlock_bh(&x->lock);
+		xfrm_state_put(x);
+		cond_resched();
+	}
+}
+
+/**
+ * xfrm_dev_rebind - put what was suspended on the device's hardware again
+ * @dev: the device, whose add callbacks now lead to other hardware, or to none
+ * @reason: what key managers are told of SAs that it does not take, and of those
+ *	whose numbers the old hardware did not tell
+ *
+ * Nothing happens if the device is not suspended.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason)
+{
+	struct xfrm_bind_batch batch = {}, lost = {}, none = {};
+
+	ASSERT_RTNL();
+
+	if (!(dev->xfrm_bound.closed & XFRM_CLOSED_SUSPENDED))
+		return;
+
+	xfrm_bind_unpark(dev, &batch);
+	xfrm_rebind_add_states(dev, &batch, &lost);
+	xfrm_rebind_add_policies(dev, &batch, &lost);
+	if (!hlist_empty(&lost.states) || !hlist_empty(&lost.policies))
+		xfrm_unbind_batch(&none, &lost, reason);
+
+	xfrm_rebind_publish_policies(dev, &batch.policies);
+	xfrm_rebind_publish_states(dev, &batch.states);
+	xfrm_bind_open(dev, XFRM_CLOSED_SUSPENDED);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_rebind);
