@@ -14,6 +14,7 @@
 #include <net/xfrm_bound.h>
 #include <uapi/linux/xfrm_unbound.h>
 
+struct flowi;
 struct net;
 struct net_device;
 struct netlink_ext_ack;
@@ -169,8 +170,8 @@ void xfrm_state_publish(struct xfrm_state *x);
 int xfrm_unbound_yield(struct xfrm_state *x);
 int xfrm_unbound_policy_yield(const struct xfrm_policy *pol);
 bool xfrm_unbound_blocks(struct net *net, const struct xfrm_tmpl *tmpl,
-			 const struct xfrm_policy *pol,
-			 const xfrm_address_t *daddr,
+			 const struct xfrm_policy *pol, const struct flowi *fl,
+			 unsigned short family, const xfrm_address_t *daddr,
 			 const xfrm_address_t *saddr);
 int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x);
 unsigned int xfrm_unbound_size(const struct xfrm_state *x);

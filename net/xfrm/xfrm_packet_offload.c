@@ -17,6 +17,7 @@
  * the driver was too busy for goes back into the queue: it is tested again.
  */
 
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <net/dst.h>
 #include <net/xfrm.h>
@@ -96,9 +97,10 @@ int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x)
 	return err;
 }
 
-/* May a packet of @x leave through @dev, as far as @live is concerned? A device
- * above @live (a VLAN, a bridge) passes the packet on, and it is asked again
- * below. A bond passes it to @real_dev.
+/* May a packet of an SA that lives on @live leave through @dev? A bond passes it
+ * to @real_dev. A VLAN, bridge or bond above @live passes it on, and it is asked
+ * again below. Other devices above may keep it: a macvlan gives a packet for its
+ * sibling to that one, as it is.
  */
 static bool xfrm_packet_offload_leads(struct net_device *live,
 				      struct net_device *real_dev,
@@ -108,6 +110,10 @@ static bool xfrm_packet_offload_leads(struct net_device *live,
 
 	if (dev == live || dev == real_dev)
 		return true;
+
+	if (!is_vlan_dev(dev) && !netif_is_bridge_master(dev) &&
+	    !netif_is_lag_master(dev))
+		return false;
 
 	rcu_read_lock();
 	above = netdev_has_upper_dev_all_rcu(live, dev);
@@ -135,8 +141,7 @@ static bool xfrm_packet_offload_hide(struct sk_buff *skb)
  * xfrm_packet_offload_requeued - does this packet have to be tested again?
  * @skb: packet that was tested, and then found its driver busy
  *
- * Brings the mark of a packet for the hardware back, and takes from a packet of
- * crypto offload that has lost its device the sign that it has passed.
+ * Brings the mark of a packet for the hardware back. Crypto offload keeps it.
  *
  * Context: softirq or process, under the lock of the queue.
  * Return: true if validate_xmit_xfrm() has to see it.
@@ -150,10 +155,8 @@ bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 		return false;
 
 	x = sp->xvec[sp->len - 1];
-	if (x->xso.hw_only && x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
+	if (x->xso.hw_only && x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
 		sp->olen = sp->len;
-		xfrm_offload(skb)->flags &= ~XFRM_XMIT;
-	}
 
 	return xfrm_offload(skb);
 }
@@ -290,7 +293,8 @@ EXPORT_SYMBOL_GPL(xfrm_dev_ifindex);
  * @skb: received packet without a sec_path
  *
  * Hardware that holds @pol lets a packet up only if it satisfies the policy.
- * That vouches for packets that came in through it, and for no others.
+ * That vouches for packets that came in through it, or through a VLAN on it. A
+ * bridge or a macvlan has other ways in.
  *
  * Context: softirq or process.
  * Return: true if @pol is offloaded to the device that received @skb.
@@ -307,7 +311,8 @@ bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb)
 	dev = rcu_dereference(pol->xdo.live_dev);
 	if (dev && skb->dev)
 		passed = dev == skb->dev ||
-			 netdev_has_upper_dev_all_rcu(dev, skb->dev);
+			 (is_vlan_dev(skb->dev) &&
+			  vlan_dev_real_dev(skb->dev) == dev);
 	rcu_read_unlock();
 
 	return passed;

@@ -64,44 +64,84 @@ int xfrm_unbound_yield(struct xfrm_state *x)
 	return 0;
 }
 
-static bool xfrm_unbound_matches(const struct xfrm_state *x,
-				 const struct xfrm_tmpl *tmpl,
-				 const struct xfrm_policy *pol,
-				 const xfrm_address_t *daddr,
-				 const xfrm_address_t *saddr)
-{
-	u32 mark = pol->mark.v & pol->mark.m;
+/* What a lookup for an optional template was made for. */
+struct xfrm_unbound_key {
+	const struct xfrm_tmpl *tmpl;
+	const struct xfrm_policy *pol;
+	const struct flowi *fl;
+	unsigned short family;
+	const xfrm_address_t *daddr;
+	const xfrm_address_t *saddr;
+};
 
-	return xfrm_state_is_invalid(x) &&
-	       x->props.family == tmpl->encap_family &&
+/* Would a lookup find this SA now that did not find it before? The one that
+ * replaces an INVALID SA may have become valid between the two.
+ */
+static bool xfrm_unbound_serves(struct xfrm_state *x,
+				const struct xfrm_unbound_key *key)
+{
+	bool packet = key->pol->xdo.type == XFRM_DEV_OFFLOAD_PACKET;
+
+	return x->pcpu_num == UINT_MAX &&
+	       packet == (x->xso.type == XFRM_DEV_OFFLOAD_PACKET) &&
+	       (!x->sel.family ||
+		(x->sel.family == key->family &&
+		 xfrm_selector_match(&x->sel, key->fl, key->family))) &&
+	       security_xfrm_state_pol_flow_match(x, (struct xfrm_policy *)key->pol,
+						  &key->fl->u.__fl_common);
+}
+
+/* An SA that is being added, perhaps in the place of an INVALID one, counts. */
+static bool xfrm_unbound_stands(struct xfrm_state *x,
+				const struct xfrm_unbound_key *key)
+{
+	switch (READ_ONCE(x->km.state)) {
+	case XFRM_STATE_INVALID:
+	case XFRM_STATE_VOID:
+		return true;
+	case XFRM_STATE_VALID:
+		return xfrm_unbound_serves(x, key);
+	default:
+		return false;
+	}
+}
+
+static bool xfrm_unbound_matches(struct xfrm_state *x,
+				 const struct xfrm_unbound_key *key)
+{
+	const struct xfrm_tmpl *tmpl = key->tmpl;
+	u32 mark = key->pol->mark.v & key->pol->mark.m;
+
+	return x->props.family == tmpl->encap_family &&
 	       x->props.mode == tmpl->mode &&
 	       x->props.reqid == tmpl->reqid &&
 	       x->id.proto == tmpl->id.proto &&
 	       (!tmpl->id.spi || x->id.spi == tmpl->id.spi) &&
-	       x->if_id == pol->if_id &&
+	       x->if_id == key->pol->if_id &&
 	       (mark & x->mark.m) == x->mark.v &&
-	       xfrm_addr_equal(&x->id.daddr, daddr, tmpl->encap_family) &&
+	       xfrm_addr_equal(&x->id.daddr, key->daddr, tmpl->encap_family) &&
 	       (xfrm_addr_any(&x->props.saddr, tmpl->encap_family) ||
-		xfrm_addr_equal(&x->props.saddr, saddr, tmpl->encap_family));
+		xfrm_addr_equal(&x->props.saddr, key->saddr,
+				tmpl->encap_family)) &&
+	       xfrm_unbound_stands(x, key);
 }
 
-static bool xfrm_unbound_in_chain(struct net *net, const struct xfrm_tmpl *tmpl,
-				  const struct xfrm_policy *pol,
-				  const xfrm_address_t *daddr,
-				  const xfrm_address_t *saddr,
-				  const xfrm_address_t *key)
+static bool xfrm_unbound_in_chain(struct net *net,
+				  const struct xfrm_unbound_key *key,
+				  const xfrm_address_t *saddr)
 {
-	const struct hlist_head *table;
-	const struct xfrm_state *x;
+	const struct xfrm_tmpl *tmpl = key->tmpl;
+	struct hlist_head *table;
+	struct xfrm_state *x;
 	unsigned int h;
 
 	table = rcu_dereference_protected(net->xfrm.state_bydst,
 					  lockdep_is_held(&net->xfrm.xfrm_state_lock));
-	h = __xfrm_dst_hash(daddr, key, tmpl->reqid, tmpl->encap_family,
+	h = __xfrm_dst_hash(key->daddr, saddr, tmpl->reqid, tmpl->encap_family,
 			    net->xfrm.state_hmask);
 
 	hlist_for_each_entry(x, table + h, bydst)
-		if (xfrm_unbound_matches(x, tmpl, pol, daddr, saddr))
+		if (xfrm_unbound_matches(x, key))
 			return true;
 
 	return false;
@@ -112,6 +152,8 @@ static bool xfrm_unbound_in_chain(struct net *net, const struct xfrm_tmpl *tmpl,
  * @net: network namespace
  * @tmpl: optional template ("level use") for which no valid SA was found
  * @pol: its policy
+ * @fl: the flow
+ * @family: address family of the flow
  * @daddr: where the template's SA would lead to
  * @saddr: where it would come from
  *
@@ -124,16 +166,24 @@ static bool xfrm_unbound_in_chain(struct net *net, const struct xfrm_tmpl *tmpl,
  * Return: true if the packet has to be dropped.
  */
 bool xfrm_unbound_blocks(struct net *net, const struct xfrm_tmpl *tmpl,
-			 const struct xfrm_policy *pol,
-			 const xfrm_address_t *daddr,
+			 const struct xfrm_policy *pol, const struct flowi *fl,
+			 unsigned short family, const xfrm_address_t *daddr,
 			 const xfrm_address_t *saddr)
 {
 	static const xfrm_address_t any;
+	const struct xfrm_unbound_key key = {
+		.tmpl = tmpl,
+		.pol = pol,
+		.fl = fl,
+		.family = family,
+		.daddr = daddr,
+		.saddr = saddr,
+	};
 	bool blocks;
 
 	spin_lock_bh(&net->xfrm.xfrm_state_lock);
-	blocks = xfrm_unbound_in_chain(net, tmpl, pol, daddr, saddr, saddr) ||
-		 xfrm_unbound_in_chain(net, tmpl, pol, daddr, saddr, &any);
+	blocks = xfrm_unbound_in_chain(net, &key, saddr) ||
+		 xfrm_unbound_in_chain(net, &key, &any);
 	spin_unlock_bh(&net->xfrm.xfrm_state_lock);
 
 	return blocks;

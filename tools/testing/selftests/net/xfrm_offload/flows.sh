@@ -166,7 +166,7 @@ take_away() # CAUSE
 	down)
 		ip -n left link set nic0 down ;;
 	reload)
-		devlink dev reload "netdevsim/$bus_id" >/dev/null ;;
+		left devlink dev reload "netdevsim/$bus_id" ;;
 	feature)
 		left ethtool -K nic0 esp-hw-offload off ;;
 	broken)
