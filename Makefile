@@ -17,6 +17,9 @@ test: kernel tool ## all tests, or one: make test T=NAME
 compare: kernel tool stock ## the demo's story on the stock core and on ours, side by side
 	@$(LAB)/compare.sh
 
+model: setup ## check the model of an unbind with spin: every interleaving, and every mutation of it
+	@$(LAB)/model.sh $(T)
+
 shell: kernel tool ## a root shell in our kernel, with the demo's two hosts set up
 	@$(LAB)/shell.sh
 
@@ -45,4 +48,4 @@ style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test compare shell setup tree kernel stock tool refresh style clean
+.PHONY: help demo test compare model shell setup tree kernel stock tool refresh style clean

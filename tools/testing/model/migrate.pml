@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * XFRM_MSG_MIGRATE_STATE: SA 1 carries on the key of SA 0, in software or on
+ * another device, while packets flow, the old or the new device goes, and a
+ * user deletes the old SA. No number is used twice under the key.
+ *
+ * Policies are left out: a lookup finds any SA that is VALID, which allows more
+ * than the kernel does.
+ */
+
+#include "xfrm.pml"
+
+#define TARGET	WIRE		/* the new device; NIC is the old one */
+
+bool state_lock;
+
+proctype transmit(byte me)
+{
+	byte s, live;
+	byte frames = 2;
+	bool plain;
+
+next_frame:
+	if :: frames == 0 -> goto out :: else -> frames-- fi;
+	/* C: xfrm_state_find() */
+	rcu_read_lock(me);
+	s = NSA;
+	if
+	:: x[0].in_sad && x[0].state == VALID -> s = 0
+	:: x[1].in_sad && x[1].state == VALID -> s = 1
+	:: else
+	fi;
+	atomic {
+		if
+		:: s < NSA && x[s].refs > 0 -> x[s].refs++
+		:: else -> s = NSA
+		fi
+	};
+	rcu_read_unlock(me);
+	if :: s == NSA -> goto next_frame :: else fi;
+
+	if
+	:: !x[s].packet ->
+		/* C: xfrm_output_one(): software numbers and encrypts */
+		LOCK(x[s].lock);
+		if
+		:: x[s].state == VALID ->
+			atomic {
+				x[s].oseq++;
+				printf("sender %d: software sends ESP, key %d, number %d\n", me, x[s].key, x[s].oseq);
+				emit(x[s].key, x[s].oseq)
+			}
+		:: else
+		fi;
+		UNLOCK(x[s].lock)
+	:: else ->
+		/* C: xfrm_packet_offload_check() */
+		rcu_read_lock(me);
+		live = x[s].live;
+		plain = live && x[s].state == VALID;
+		if :: plain -> hardware(live) :: else fi;
+		rcu_read_unlock(me)
+	fi;
+	xfrm_state_put(s);
+	goto next_frame;
+out:
+	skip
+}
+
+/* The binding is taken over as an unbind does it, with a call to the driver
+ * announced (xfrm_bound.pending), so that the device waits for us.
+ */
+#ifdef MIGRATE_WITHOUT_PENDING
+#define PENDING(n)	skip
+#else
+#define PENDING(n)	dev[NIC].pending = dev[NIC].pending + n
+#endif
+
+#ifdef MIGRATE_WITHOUT_FENCE
+#define MIGRATE_FENCE	skip
+#else
+#define MIGRATE_FENCE	xfrm_unbind_fence(0)
+#endif
+
+#ifdef MIGRATE_WITHOUT_DRAIN
+#define MIGRATE_DRAIN	skip
+#else
+#define MIGRATE_DRAIN	synchronize_net(3)
+#endif
+
+/* The new SA, with the numbers of the old one, in the SAD beside it */
+#define NEW_SA(oseq_of_old)	\
+	atomic { \
+		x[1].state = VOID; \
+		x[1].refs = 2; \
+		x[1].oseq = oseq_of_old; \
+		printf("migrate: SA 1 continues after number %d\n", x[1].oseq); \
+		x[1].in_sad = true \
+	}
+
+#ifdef MIGRATE_WITHOUT_COUNTERS
+#define STOP_OLD(h)	\
+	driver_delete(h, 0); \
+	driver_free(h, 0)
+#else
+#define STOP_OLD(h)	\
+	driver_unbind(h, 0); \
+	LOCK(x[0].lock); \
+	x[0].oseq = dev[h].seq[0]; \
+	UNLOCK(x[0].lock); \
+	driver_delete(h, 0); \
+	driver_free(h, 0)
+#endif
+
+/* C: xfrm_state_publish() */
+#define PUBLISH	\
+	LOCK(x[1].lock); \
+	if :: x[1].state == VOID -> x[1].state = VALID :: else fi; \
+	UNLOCK(x[1].lock)
+
+#ifdef MIGRATE_PUBLISH_BEFORE_ADD
+#define EARLY	PUBLISH
+#else
+#define EARLY	skip
+#endif
+
+/* C: xfrm_bind_state() */
+#define ADD_TO_TARGET	\
+	atomic { \
+		refused = CLOSED(TARGET); \
+		if \
+		:: !refused -> \
+			dev[TARGET].pending++; dev[TARGET].refs++; \
+			x[1].dev = TARGET; x[1].real = TARGET \
+		:: else \
+		fi \
+	}; \
+	if \
+	:: refused \
+	:: !refused -> \
+		if \
+		:: driver_add(TARGET, 1); \
+			x[1].packet = true; \
+			x[1].hw_only = true; \
+			x[1].live = TARGET; \
+			atomic { x[1].stage = BOUND; dev[TARGET].pending-- } \
+		:: true -> \
+			refused = true; \
+			atomic { x[1].dev = 0; dev[TARGET].refs--; dev[TARGET].pending-- } \
+		fi \
+	fi
+
+proctype migrate(byte me)
+{
+	byte d, h;
+	bool refused, to_device;
+
+	if :: to_device = true :: to_device = false fi;
+
+	/* The SA must be ours to carry on: bound and not being deleted, or INVALID
+	 * with exact counters since an unbind
+	 */
+	atomic {
+		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
+	};
+	atomic {
+		if
+		:: x[0].stage == BOUND -> x[0].stage = UNBINDING; h = x[0].real; PENDING(1)
+		:: x[0].stage == NONE && x[0].state == INVALID
+		:: else -> goto fail
+		fi
+	};
+	if
+	:: h ->
+#ifdef MIGRATE_ADD_BEFORE_STOP
+		NEW_SA(x[0].oseq);
+		if :: to_device -> ADD_TO_TARGET :: else fi;
+#endif
+		MIGRATE_FENCE;
+		MIGRATE_DRAIN;
+		STOP_OLD(h);
+		xfrm_bind_release(0);
+		PENDING(-1)
+	:: else
+	fi;
+	LOCK(state_lock);
+#ifndef MIGRATE_ADD_BEFORE_STOP
+	NEW_SA(x[0].oseq);
+#endif
+	UNLOCK(state_lock);
+	EARLY;
+#ifndef MIGRATE_ADD_BEFORE_STOP
+	if :: to_device -> ADD_TO_TARGET :: else fi;
+#endif
+	if
+	:: refused ->
+		printf("migrate: the new device refuses\n");
+		rcu_read_lock(me);
+		LOCK(x[1].lock);
+		x[1].state = DEAD;
+		x[1].in_sad = false;
+		UNLOCK(x[1].lock);
+		rcu_read_unlock(me);
+		xfrm_state_put(1);
+		/* The old SA stays, INVALID; the answer tells the caller, an EXPIRE
+		 * the others
+		 */
+		if :: h -> TELL(0) :: else fi
+	:: else ->
+		PUBLISH;
+		xfrm_state_delete(me, 0, d, h)
+	fi;
+	xfrm_state_put(1);
+	/* Who made the SA INVALID tells of it: an unbind, or we */
+	atomic {
+		if
+		:: h && x[0].state == INVALID && x[0].told != x[0].invalidated -> REFUSE(not_told)
+		:: else
+		fi
+	};
+fail:
+	xfrm_state_put(0);
+out:
+	skip
+}
+
+/* The old device, or the new one, is set down and unregistered */
+proctype cause()
+{
+	byte d, h;
+	bool mine[NSA];
+
+	if :: d = NIC :: d = TARGET fi;
+	LOCK(rtnl);
+	dev[d].leaving = true;
+	dev[d].closed = true;
+	dev[d].pending == 0;
+	xfrm_bind_claim_one(d, 0, mine);
+	xfrm_bind_claim_one(d, 1, mine);
+	STEPS(d, 0, mine, skip);
+	IF_MINE(0, TELL(0); CLAIM_PUT(0));
+	IF_MINE(1, TELL(1); CLAIM_PUT(1));
+	REAP(d, h, mine);
+	if :: dev[d].refs != 0 -> REFUSE(not_in_time) :: else fi;
+	UNLOCK(rtnl);
+	dev[d].refs == 0;
+	dev[d].gone = true;
+	printf("device %d is gone\n", d)
+}
+
+/* C: xfrm_del_sa() */
+proctype delete_sa(byte me)
+{
+	byte d, h;
+
+	atomic {
+		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
+	};
+	xfrm_state_delete(me, 0, d, h);
+	xfrm_state_put(0);
+out:
+	skip
+}
+
+init {
+	atomic {
+		bound_sa(0, NIC, NIC);
+		run transmit(0);
+		run delete_sa(2);
+		run migrate(3);
+		run gc(0, 1);
+		run gc(1, 2);
+		run cause()
+	}
+}
