@@ -116,7 +116,6 @@ hurts device cleartext -DSTOP_BEFORE_FENCE -DNO_USER
 hurts device not_told -DNO_TELL
 hurts device deadlock -DNO_CLOSE -DNO_USER
 hurts device used_after_free -DCLAIM_WITHOUT_HOLD
-hurts device torn_down_twice -DNO_STAGE
 hurts device deadlock -DNO_REAP
 hurts device cleartext -DDELETE_AT_ONCE
 hurts device cleartext -DSTRIP_AT_CHECK -DNO_USER
@@ -154,6 +153,7 @@ hurts migrate iv_twice -DMIGRATE_WITHOUT_COUNTERS
 hurts migrate iv_twice -DMIGRATE_ADD_BEFORE_STOP
 hurts migrate iv_twice -DMIGRATE_PUBLISH_BEFORE_ADD
 hurts migrate not_in_time -DMIGRATE_WITHOUT_PENDING
+hurts migrate torn_down_twice -DNO_STAGE
 
 echo "1..$tests"
 if [ "$tests" = 0 ]; then

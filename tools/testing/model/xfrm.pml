@@ -308,10 +308,13 @@ end_idle:
 #define CLAIM_PUT(s)	xfrm_state_put(s)
 #endif
 
+/* As the stock core, which goes by xso.dev alone */
 #ifdef NO_STAGE
-#define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage != NONE && x[s].stage != UNBINDING)
+#define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage != NONE && x[s].refs > 0)
+#define CLAIM_STAGE(s)	skip
 #else
 #define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage == BOUND)
+#define CLAIM_STAGE(s)	x[s].stage = UNBINDING
 #endif
 
 /* C: xfrm_bind_claim(), which lets go of the lock between batches */
@@ -320,7 +323,7 @@ end_idle:
 		if \
 		:: CLAIMABLE(s, d) -> \
 			if :: x[s].state == ABSENT || x[s].refs == 0 -> REFUSE(used_after_free) :: else fi; \
-			CLAIM_HOLD(s); x[s].stage = UNBINDING; mine[s] = true \
+			CLAIM_HOLD(s); CLAIM_STAGE(s); mine[s] = true \
 		:: else \
 		fi \
 	}
