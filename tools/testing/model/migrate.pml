@@ -170,12 +170,12 @@ proctype migrate(byte me)
 		:: else -> goto fail
 		fi
 	};
+#ifdef MIGRATE_ADD_BEFORE_STOP
+	NEW_SA(x[0].oseq);
+	if :: to_device -> ADD_TO_TARGET :: else fi;
+#endif
 	if
 	:: h ->
-#ifdef MIGRATE_ADD_BEFORE_STOP
-		NEW_SA(x[0].oseq);
-		if :: to_device -> ADD_TO_TARGET :: else fi;
-#endif
 		MIGRATE_FENCE;
 		MIGRATE_DRAIN;
 		STOP_OLD(h);
