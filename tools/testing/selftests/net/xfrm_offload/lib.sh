@@ -10,6 +10,8 @@
 #	XFRMCTL	the tool; looked for in PATH and in the source tree without it
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Where kselftest builds the programs in C.
+PATH=$PATH:$HERE
 
 declare -A PID=()
 BATCH=
