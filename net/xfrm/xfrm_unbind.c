@@ -59,6 +59,8 @@ static void xfrm_unbind_fence(struct xfrm_state *x,
 
 	if (xfrm_unbind_carries(x)) {
 		WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
+		/* The hard EXPIRE says more than a soft one could later. */
+		x->km.dying = 1;
 		x->unbound.reason = READ_ONCE(x->xso.broken) ?: reason;
 		x->unbound.ifindex = dev->ifindex;
 		strscpy(x->unbound.ifname, dev->name);
