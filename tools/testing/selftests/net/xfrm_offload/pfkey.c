@@ -19,9 +19,10 @@
 
 #define KEY_BYTES	32
 #define ANY_PROTO	255
+#define SOCKET_BUFFER	(4 << 20)
 
 static const char usage[] =
-	"usage: pfkey listen\n"
+	"usage: pfkey listen [BYTES]\n"
 	"       pfkey dump | flush | spdflush\n"
 	"       pfkey add | update | get | delete SRC DST SPI\n"
 	"       pfkey spdadd | spdupdate SRC/LEN DST/LEN in|out REQID\n"
@@ -84,9 +85,8 @@ static const char *name_of(const char *const *names, size_t n, unsigned int i)
 	return i < n && names[i] ? names[i] : "?";
 }
 
-static int open_socket(void)
+static int open_socket(int bytes)
 {
-	int bytes = 4 << 20;
 	int fd = socket(PF_KEY, SOCK_RAW, PF_KEY_V2);
 
 	if (fd < 0)
@@ -303,12 +303,16 @@ static void print_message(const union message *m)
 	putchar('\n');
 }
 
-static void receive(int fd, union message *m)
+/* Returns false if messages were lost instead. */
+static bool receive(int fd, union message *m)
 {
 	ssize_t n = recv(fd, m, sizeof(*m), 0);
 
+	if (n < 0 && errno == ENOBUFS)
+		return false;
 	if (n < (ssize_t)sizeof(m->hdr) || n != m->hdr.sadb_msg_len * 8)
 		die("receive");
+	return true;
 }
 
 static void send_request(int fd, const union message *m)
@@ -326,8 +330,10 @@ static void listen_on(int fd)
 	begin(&m, SADB_REGISTER, SADB_SATYPE_ESP);
 	send_request(fd, &m);
 	for (;;) {
-		receive(fd, &m);
-		print_message(&m);
+		if (receive(fd, &m))
+			print_message(&m);
+		else
+			puts("lost");
 	}
 }
 
@@ -336,7 +342,8 @@ static void dump(int fd)
 	union message m;
 
 	do {
-		receive(fd, &m);
+		if (!receive(fd, &m))
+			die("dump");
 		print_message(&m);
 	} while (m.hdr.sadb_msg_seq);
 }
@@ -369,10 +376,10 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		die_usage();
-	fd = open_socket();
 	if (!strcmp(argv[1], "listen"))
-		listen_on(fd);
+		listen_on(open_socket(argc > 2 ? atoi(argv[2]) : SOCKET_BUFFER));
 
+	fd = open_socket(SOCKET_BUFFER);
 	type = number_of(type_names, ARRAY_SIZE(type_names), argv[1]);
 	write_request(&m, type, argv + 2, argc - 2);
 	send_request(fd, &m);

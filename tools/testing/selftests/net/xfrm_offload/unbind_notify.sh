@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Invariant 6: whoever manages keys is told once for each SA and each policy
-# that lost its device, by netlink and by PF_KEY, and finds the same in a dump.
+# that lost its device, by netlink and by PF_KEY, finds the same in a dump, and
+# is told if there was more to tell than its socket holds. So is the audit log.
 
 . "$(dirname "$0")/lib.sh"
 
-declare -r MANY=200
+declare -r MANY=200 BURST=8000
+declare -r SHORT_SPI=0x3fff SHORT_SOFT=4 SHORT_HARD=7
 
 # SAs of no flow: only their number matters. The odd ones are outbound.
 many_sas()
@@ -26,82 +28,249 @@ many_sas()
 	run_batch left
 }
 
-# Prints one line for each SADB_EXPIRE: hard or soft, and the SPI.
-pfkey_listener()
+# One whose soft and hard lifetimes end soon after the NIC is gone.
+short_sa()
 {
-	start pfkey left registered python3 -u -c '
-import socket, struct
-REGISTER, EXPIRE, ESP, EXT_SA, EXT_HARD = 7, 8, 3, 1, 3
-s = socket.socket(15, socket.SOCK_RAW, 2)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-s.send(struct.pack("=BBBBHHII", 2, REGISTER, 0, ESP, 2, 0, 1, 0))
-s.recv(65536)
-print("registered")
-while True:
-    msg = s.recv(65536)
-    if msg[1] != EXPIRE:
-        continue
-    spi, kind, at = 0, "soft", 16
-    while at < len(msg):
-        words, ext = struct.unpack_from("=HH", msg, at)
-        if ext == EXT_SA:
-            spi = struct.unpack_from("!I", msg, at + 4)[0]
-        if ext == EXT_HARD:
-            kind = "hard"
-        at += words * 8
-    print("expire %s 0x%x" % (kind, spi))'
+	local key
+
+	printf -v key '0x%040x' "$SHORT_SPI"
+	ctl left state add src 10.1.0.1 dst 10.2.0.1 proto esp \
+		spi "$SHORT_SPI" reqid 999 mode transport \
+		aead 'rfc4106(gcm(aes))' "$key" 128 \
+		limit time-soft "$SHORT_SOFT" limit time-hard "$SHORT_HARD" \
+		offload packet dev nic0 dir out
 }
 
-told_by_pfkey() # N
+listen_pfkey() # [BYTES]
 {
-	(($(grep -c '^expire hard' "$OUT/pfkey.log") >= $1))
+	start pfkey left '^register' nice -n -20 pfkey listen "$@"
+}
+
+# Of all that PF_KEY said.
+pfkey_count() # REGEX
+{
+	grep -cE "$1" "$OUT/pfkey.log"
+}
+
+# --- audit --------------------------------------------------------------------------
+
+# The kernel's audit, and its multicast group, are in the first netns. Switches it
+# on, prints the records of op=SA-unbind.
+declare -r AUDIT_READER='
+import socket, struct, sys
+NETLINK_AUDIT, READLOG, SET, IPSEC_EVENT = 9, 1, 1001, 1415
+ENABLED, BACKLOG_LIMIT = 1, 16
+SO_RCVBUFFORCE = 33
+status = struct.pack("=11I", ENABLED | BACKLOG_LIMIT, 1, 0, 0, 0, int(sys.argv[1]), 0, 0, 0, 0, 0)
+header = struct.pack("=IHHII", 16 + len(status), SET, 1, 1, 0)
+control = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT)
+control.send(header + status)
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT)
+s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
+s.bind((0, READLOG))
+print("reading")
+while True:
+    msg = s.recv(65536)
+    if struct.unpack_from("=H", msg, 4)[0] == IPSEC_EVENT:
+        text = msg[16:].rstrip(b"\0").decode()
+        if "op=SA-unbind" in text:
+            print(text)
+'
+
+AUDIT_STATUS='
+import socket, struct
+GET, REQUEST = 1000, 1
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)
+s.send(struct.pack("=IHHII", 16, GET, REQUEST, 1, 0))
+while True:
+    msg = s.recv(65536)
+    if struct.unpack_from("=H", msg, 4)[0] == GET:
+        print(struct.unpack_from("=I", msg, 16 + 6 * 4)[0])
+        break
+'
+
+audit_on() # BACKLOG-LIMIT
+{
+	[[ -e /proc/self/loginuid ]] || return
+	[[ -e /run/netns/here ]] || ip netns attach here $$ || return
+	start audit here reading python3 -u -c "$AUDIT_READER" "$1"
+}
+
+audit_count() # REGEX
+{
+	grep -cE "$1" "$OUT/audit.log"
+}
+
+# How many records the kernel had no room for, of any kind, since it booted.
+audit_lost() { on here python3 -c "$AUDIT_STATUS"; }
+
+# --- one for each ----------------------------------------------------------------------
+
+by_netlink() # SAS POLICIES
+{
+	local all=$1 policies=$2
+
+	check "6: an EXPIRE comes for every SA" \
+		wait_for 10 at_least "$all" heard_count '.event == "expire-sa"'
+	is "6: one for each, and no more" \
+		"$(heard '.event == "expire-sa"' | jq -s '[.[].sa.spi] | unique | length')" \
+		"$(heard_count '.event == "expire-sa"')"
+	is "6: all are hard" \
+		"$(heard_count '.event == "expire-sa" and .hard')" "$all"
+	is "6: all say why" \
+		"$(heard_count '.sa.unbound.reason == "device-unregistered"')" "$all"
+	is "6: all name the device" \
+		"$(heard_count '.sa.unbound.dev == "nic0"')" "$all"
+	is "6: all number the device" \
+		"$(heard_count ".sa.unbound.ifindex == $IFINDEX")" "$all"
+	is "6: an UPDPOLICY for every policy that was offloaded" \
+		"$(heard_count '.event == "update-policy"')" "$policies"
+	is "6: one for each" \
+		"$(heard '.event == "update-policy"' | jq -s '[.[].policy.index] | unique | length')" \
+		"$policies"
+	is "6: which says that it is in software" \
+		"$(heard_count '.event == "update-policy" and (.policy.offload | not)')" \
+		"$policies"
+	is "6: nothing is said to be deleted" \
+		"$(heard_count '.event | startswith("delete") or startswith("flush")')" 0
+}
+
+by_pfkey() # SAS POLICIES
+{
+	check "6: PF_KEY is told of every SA" \
+		wait_for 10 at_least "$1" pfkey_count '^expire hard'
+	is "6: once" "$(pfkey_count '^expire')" "$1"
+	is "6: one for each" \
+		"$(grep '^expire' "$OUT/pfkey.log" | sort -u | wc -l)" "$1"
+	is "6: none as soft" "$(pfkey_count '^expire.* soft')" 0
+	is "6: all as dead" "$(pfkey_count '^expire hard dead ')" "$1"
+	check "6: PF_KEY is told of every policy that was offloaded" \
+		wait_for 10 at_least "$2" pfkey_count '^spdupdate '
+	is "6: once" "$(pfkey_count '^spd')" "$2"
+	is "6: PF_KEY hears of no deletion" \
+		"$(pfkey_count '^(delete|flush|spddelete|spdflush)')" 0
+}
+
+by_dump() # SAS
+{
+	is "6: a dump tells the same" \
+		"$(count_sas left '.unbound.reason == "device-unregistered"')" "$1"
+	is "6: and that software's counters are exact" \
+		"$(count_sas left '.unbound.counters_exact and .reqid == 2')" 2
+	is "6: PF_KEY's dump shows them as dead" \
+		"$(on left pfkey dump | grep -c '^dump dead ')" "$1"
+	is "6: an ip that knows nothing of it shows every SA" \
+		"$(ip -n left xfrm state | grep -c '^src ')" "$1"
+	is "6: and the extra flag" \
+		"$(ip -n left -s xfrm state | grep -c 'extra_flag.*80000000')" "$1"
+	is "6: the counter counts SAs" \
+		"$(xfrm_stat left XfrmStateUnbound)" "$1"
+}
+
+by_audit() # SAS
+{
+	local spi=$((0x4001)) fields
+
+	[[ ${PID[audit]:-} ]] ||
+		{ skip "6: audit" "needs audit (CONFIG_AUDITSYSCALL)"; return; }
+	check "6: an audit record comes for every SA" \
+		wait_for 10 at_least "$1" audit_count 'op=SA-unbind'
+	is "6: one for each" "$(grep -o ' spi=.*' "$OUT/audit.log" | sort -u | wc -l)" \
+		"$(audit_count 'op=SA-unbind')"
+	fields="src=10\\.1\\.0\\.1 dst=10\\.2\\.0\\.1 spi=$spi\\(0x4001\\)"
+	fields+=' dev="nic0" reason=2 exact=1 res=1'
+	is "6: it tells SA, device, reason, counters" \
+		"$(audit_count "op=SA-unbind $fields\$")" 1
+	is "6: an IPv6 address likewise" \
+		"$(audit_count 'src=fd00:0009:.*0001 dst=fd00:0009:.*0002 spi=4098\(0x1002\) dev="nic0" reason=2 exact=1 res=1$')" 1
+}
+
+one_for_each()
+{
+	local policies all=$((MANY + 4))
+
+	hosts_up && flow_add transport v4 packet && flow_add tunnel v6 crypto &&
+		many_sas || { not_ok "set-up"; return; }
+	policies=$(spd left | jq '[.[] | select(.offload)] | length')
+	ifindex left nic0
+	audit_on 8192
+	check "key managers listen" eval 'listen left && listen_pfkey'
+	is "2 policies are offloaded" "$policies" 2
+	nic_del left
+
+	by_netlink "$all" "$policies"
+	by_pfkey "$all" "$policies"
+	by_dump "$all"
+	by_audit "$all"
+}
+
+short_events() # JQ-CONDITION
+{
+	heard_count ".event == \"expire-sa\" and .sa.spi == $((SHORT_SPI)) and ($1)"
+}
+
+# What remains of the life of an INVALID SA: it ends as that of any other.
+lifetime()
+{
+	nic_add left left nic0 && ip -n left link set nic0 up && short_sa &&
+		nic_del left || { not_ok "lifetime: set-up"; return; }
+	check "6: an INVALID SA ends with its hard lifetime" \
+		wait_for $((SHORT_HARD + 20)) at_least 1 \
+		short_events '.hard and (.sa.unbound | not)'
+	is "6: which is told once" \
+		"$(short_events '.hard and (.sa.unbound | not)')" 1
+	is "6: after its unbind was" "$(short_events '.hard and .sa.unbound')" 1
+	is "6: and nobody hears of its soft lifetime" \
+		"$(short_events '.hard | not') $(pfkey_count '^expire.* soft')" "0 0"
+	stop audit
+	hosts_down
+}
+
+# --- more than a socket holds ---------------------------------------------------------
+
+lost_told() { grep -q '"event":"lost"' "$OUT/monitor.log"; }
+
+burst()
+{
+	local lost=0
+
+	FLOWS=("")
+	hosts_up && on left xfrm_fill sas "$BURST" 0 packet nic0 ||
+		{ not_ok "burst: set-up"; return; }
+	listen left
+	listen_pfkey 65536
+	audit_on 64 && lost=$(audit_lost)
+	kill -STOP "${PID[monitor]}" "${PID[pfkey]}"
+	nic_del left
+	kill -CONT "${PID[monitor]}" "${PID[pfkey]}"
+
+	check "6: a burst beyond the socket's buffer: netlink tells of the loss" \
+		wait_for 20 lost_told
+	check "6: PF_KEY does too" wait_for 20 says pfkey '^lost'
+	is "6: then a dump tells all" "$(on left xfrm_fill census |
+		grep -E '^sas(_unbound|_flagged)? ')" \
+		"sas $BURST
+sas_unbound $BURST
+sas_flagged $BURST"
+	is "6: so does PF_KEY's" "$(on left pfkey dump | grep -c '^dump dead ')" \
+		"$BURST"
+	is "6: the counter counts all" \
+		"$(xfrm_stat left XfrmStateUnbound)" "$BURST"
+	if [[ ${PID[audit]:-} ]]; then
+		lost=$(($(audit_lost) - lost))
+		note "of $BURST audit records $lost were beyond the backlog limit of 64"
+		check "6: the audit records that are not there are counted as lost" \
+			wait_for 20 at_least $((BURST - lost)) \
+			audit_count 'op=SA-unbind'
+	fi
+	hosts_down
 }
 
 tap_header
 begin
-hosts_up && flow_add transport v4 packet && flow_add tunnel v6 crypto ||
-	{ not_ok "set-up"; finish; }
-many_sas && ok "set-up" || not_ok "set-up"
-all=$((MANY + 4))
-policies=$(spd left | jq '[.[] | select(.offload)] | length')
-ifindex left nic0
-
-listen left
-check "a PF_KEY socket listens" pfkey_listener
-nic_del left
-
-check "6: an EXPIRE comes for every SA" \
-	wait_for 10 at_least "$all" heard_count '.event == "expire-sa"'
-is "6: one for each, and no more" \
-	"$(heard '.event == "expire-sa"' | jq -s '[.[].sa.spi] | unique | length')" \
-	"$(heard_count '.event == "expire-sa"')"
-is "6: all are hard" "$(heard_count '.event == "expire-sa" and .hard')" "$all"
-is "6: all say why" \
-	"$(heard_count '.sa.unbound.reason == "device-unregistered"')" "$all"
-is "6: all name the device" \
-	"$(heard_count '.sa.unbound.dev == "nic0"')" "$all"
-is "6: all number the device" \
-	"$(heard_count ".sa.unbound.ifindex == $IFINDEX")" "$all"
-is "6: an UPDPOLICY for every policy that was offloaded" \
-	"$(heard_count '.event == "update-policy"')" "$policies"
-is "6: which says that it is in software" \
-	"$(heard_count '.event == "update-policy" and (.policy.offload | not)')" \
-	"$policies"
-is "6: nothing is said to be deleted" \
-	"$(heard_count '.event | startswith("delete") or startswith("flush")')" 0
-
-check "6: PF_KEY is told of every SA" wait_for 10 told_by_pfkey "$all"
-is "6: once" "$(grep -c '^expire' "$OUT/pfkey.log")" "$all"
-
-is "6: a dump tells the same" \
-	"$(count_sas left '.unbound.reason == "device-unregistered"')" "$all"
-is "6: and that software's counters are exact" \
-	"$(count_sas left '.unbound.counters_exact and .reqid == 2')" 2
-is "6: an ip that knows nothing of it shows every SA" \
-	"$(ip -n left xfrm state | grep -c '^src ')" "$all"
-is "6: and the extra flag" \
-	"$(ip -n left -s xfrm state | grep -c 'extra_flag.*80000000')" "$all"
-is "6: the counter counts SAs" \
-	"$(xfrm_stat left XfrmStateUnbound)" "$all"
-hosts_down
+need python3 pfkey xfrm_fill
+one_for_each
+lifetime
+burst
+[[ ! -e /run/netns/here ]] || ip netns del here
 finish
