@@ -120,14 +120,15 @@ kunit() {
 }
 
 kselftests() {
-	local program limit
+	local program limit mem
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
 	for program in $(make -s --no-print-directory -f - programs <<<"$(sed '/^include/d' Makefile)
 programs: ; @echo \$(TEST_PROGS)"); do
+		mem=$(sed -n 's/^# Memory: //p' "$program")
 		wanted "$program" &&
-			run "${program%.sh}" "$LAB/boot.sh" --mem 1G --time-limit "${limit:-300}" \
+			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
 				--keep-output "$results/${program%.sh}" -- "./$program"
 	done
 }
