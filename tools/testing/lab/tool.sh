@@ -42,8 +42,16 @@ quietly xfrmctl plain_make -C "$TOP/tools/net/xfrmctl" O="$BUILD/xfrmctl" KHDR="
 # kselftest's way to name programs that need compiling.
 test_programs() { sed -nE 's/^TEST_GEN_(FILES|PROGS) *\+?:?= *//p' "$tests/Makefile" 2>/dev/null || true; }
 
+# One that is built for 32 bits as well goes without a C library, of which there is none for them here.
+nolibc=(-nostdlib -static -ffreestanding -fno-stack-protector -include "$tree/tools/include/nolibc/nolibc.h")
+
 mkdir -p "$BUILD/selftests"
 for program in $(test_programs); do
-	[ "$BUILD/selftests/$program" -nt "$tests/$program.c" ] ||
-		quietly "$program" gcc -O2 -Wall -isystem "$headers/usr/include" -o "$BUILD/selftests/$program" "$tests/$program.c"
+	source=$tests/${program%32}.c
+	flags=()
+	! test_programs | grep -qw "${program%32}32" || flags=("${nolibc[@]}")
+	[ "$program" = "${program%32}" ] || flags+=(-m32)
+	[ "$BUILD/selftests/$program" -nt "$source" ] ||
+		quietly "$program" gcc -O2 -Wall "${flags[@]}" -isystem "$headers/usr/include" \
+			-o "$BUILD/selftests/$program" "$source"
 done

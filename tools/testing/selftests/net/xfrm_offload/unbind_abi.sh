@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What an INVALID SA looks like on the wire, byte by byte: in a dump, in the
+# answer to XFRM_MSG_GETSA and in XFRM_MSG_EXPIRE; for 64-bit programs and, where
+# the kernel translates, for 32-bit ones.
+
+. "$(dirname "$0")/lib.sh"
+
+declare -r EXTRA_FLAGS=24 OFFLOAD_DEV=28 UNBOUND=64
+declare -r NEWSA=16 EXPIRE=24
+declare -r EINVAL=22 EOPNOTSUPP=95
+
+# 32 bits, as this machine has them in memory.
+u32() # NUMBER
+{
+	local be
+
+	printf -v be '%08x' "$1"
+	echo "${be:6:2}${be:4:2}${be:2:2}${be:0:2}"
+}
+
+# Two 16-bit numbers, likewise: the head of an attribute.
+head_of() # LENGTH TYPE
+{
+	u32 $(($2 << 16 | $1))
+}
+
+# The one line that XFRMA_UNBOUND has to be. nic0, with its zero, takes 5 bytes.
+unbound_line() # REASON IFINDEX exact|not
+{
+	local bytes length=36
+
+	bytes=$(head_of 8 1)$(u32 "$1")
+	bytes+=$(head_of 8 2)$(u32 "$2")
+	bytes+=$(head_of 9 3)6e69633000000000
+	[[ $3 == exact ]] && bytes+=$(head_of 4 4) || length=32
+	echo "attr $UNBOUND nla_type 0x8040 length $length: $bytes"
+}
+
+xflags_line() { echo "attr $EXTRA_FLAGS nla_type 0x18 length 8: $(u32 0x80000000)"; }
+
+# How the lines of one attribute read in a file, once each.
+lines_of() # FILE ATTRIBUTE
+{
+	grep "^attr $2 " "$OUT/$1" | sort | uniq -c | sed -E 's/^ +//'
+}
+
+# Flows 1 and 3 are crypto offload: software has their counters. The NIC cannot
+# tell those of flow 2.
+check_messages() # BITS PROGRAM HEADER-OF-NEWSA HEADER-OF-EXPIRE
+{
+	local bits=$1 program=$2 exact not
+
+	exact=$(unbound_line 2 "$IFINDEX" exact)
+	not=$(unbound_line 2 "$IFINDEX" not)
+
+	on left "$program" dump >"$OUT/dump"
+	is "$bits bits: a dump has every SA" \
+		"$(grep '^message' "$OUT/dump" | uniq -c | xargs)" \
+		"6 message $NEWSA header $3"
+	is "$bits bits: XFRMA_UNBOUND in a dump" "$(lines_of dump $UNBOUND)" \
+		"$(printf '%s\n' "2 $not" "4 $exact" | sort -k 2)"
+	is "$bits bits: the extra flag in a dump" \
+		"$(lines_of dump $EXTRA_FLAGS)" "6 $(xflags_line)"
+	is "$bits bits: no device in a dump" "$(lines_of dump $OFFLOAD_DEV)" ""
+
+	on left "$program" get 0x1001 >"$OUT/get"
+	is "$bits bits: GETSA answers with the SA" "$(head -n 1 "$OUT/get")" \
+		"message $NEWSA header $3"
+	is "$bits bits: XFRMA_UNBOUND in the answer" \
+		"$(lines_of get $UNBOUND)" "1 $exact"
+	is "$bits bits: the extra flag in the answer" \
+		"$(lines_of get $EXTRA_FLAGS)" "1 $(xflags_line)"
+	on left "$program" get 0x2002 >"$OUT/get"
+	is "$bits bits: XFRMA_UNBOUND, counters not exact" \
+		"$(lines_of get $UNBOUND)" "1 $not"
+
+	is "$bits bits: an EXPIRE for every SA" \
+		"$(grep '^message' "$OUT/$program.log" | uniq -c | xargs)" \
+		"6 message $EXPIRE header $4"
+	is "$bits bits: XFRMA_UNBOUND in EXPIRE" \
+		"$(lines_of "$program.log" $UNBOUND)" \
+		"$(printf '%s\n' "2 $not" "4 $exact" | sort -k 2)"
+
+	is "$bits bits: a request with XFRMA_UNBOUND is refused" \
+		"$(on left "$program" forge 0x1001)" \
+		"error $EINVAL Only the kernel sets XFRMA_UNBOUND"
+}
+
+# Why a 32-bit program cannot speak of SAs here; nothing if it can.
+no_32_bits()
+{
+	xfrm_wire32 2>/dev/null | grep -q usage ||
+		{ echo "needs 32-bit programs (CONFIG_IA32_EMULATION)"; return; }
+	[[ $(xfrm_wire32 dump) != "error $EOPNOTSUPP"* ]] ||
+		echo "needs CONFIG_XFRM_USER_COMPAT"
+}
+
+expired_by() { grep -c '^message' "$OUT/$1.log"; } # PROGRAM
+
+tap_header
+begin
+need xfrm_wire xfrm_wire32
+why_not=$(no_32_bits)
+hosts_up && flow_add transport v4 crypto && flow_add tunnel v6 packet &&
+	flow_add transport v4 crypto && ok "set-up" || not_ok "set-up"
+ifindex left nic0
+is "before: nothing of it on the wire" "$(on left xfrm_wire dump |
+	grep -cE "^attr ($UNBOUND|$EXTRA_FLAGS) ")" 0
+
+start xfrm_wire left listening xfrm_wire expire 6
+[[ $why_not ]] || start xfrm_wire32 left listening xfrm_wire32 expire 6
+nic_fault left no_counters 1
+nic_del left
+
+wait_for 10 at_least 6 expired_by xfrm_wire
+check_messages 64 xfrm_wire 224 232
+if [[ $why_not ]]; then
+	skip "32 bits" "$why_not"
+else
+	wait_for 10 at_least 6 expired_by xfrm_wire32
+	check_messages 32 xfrm_wire32 220 224
+fi
+hosts_down
+finish
