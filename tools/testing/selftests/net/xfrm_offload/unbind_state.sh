@@ -73,6 +73,200 @@ resume()
 	check "with a new SA in software the flow resumes" pings 3
 }
 
+# --- what /proc/net/xfrm_stat says ----------------------------------------------------
+
+# Sets BEFORE for grew.
+declare -A BEFORE=()
+count_now() # COUNTER...
+{
+	local name
+
+	for name; do
+		BEFORE[$name]=$(xfrm_stat left "$name")
+	done
+}
+
+grew() # COUNTER
+{
+	echo $(($(xfrm_stat left "$1") - BEFORE[$1]))
+}
+
+# The NIC is there, but the route leads past it.
+counts_past_the_nic()
+{
+	count_now XfrmOutUnbound
+	nic_route_del left
+	check "a packet that is routed past its NIC is stopped" no_answer 1
+	check "and counted as XfrmOutUnbound" wait_for 5 at_least 4 grew XfrmOutUnbound
+	nic_port_up left
+	check "by its NIC it goes" pings 1
+}
+
+counts_without_the_nic()
+{
+	is "XfrmStateUnbound counts SAs" "$(grew XfrmStateUnbound)" 8
+	count_now XfrmOutUnbound XfrmOutNoStates XfrmAcquireError
+	no_answer 3
+	more_than "a packet whose SA is INVALID counts as without an SA" \
+		"$(($(grew XfrmOutNoStates) + $(grew XfrmAcquireError)))" 0
+	is "not as one that was under way" "$(grew XfrmOutUnbound)" 0
+	count_now XfrmInStateInvalid
+	no_ping_from_peer 3
+	check "ESP of the peer counts as XfrmInStateInvalid" \
+		wait_for 5 at_least 1 grew XfrmInStateInvalid
+}
+
+# By the fallback: the peer's crypto offload would not send it there.
+no_ping_from_peer() # N
+{
+	sa right delete "$1" out && sa right add "$1" out 0 none
+	nic_route_del right
+	flow "$1"
+	! on right ping -n -q -c 4 -i 0.02 -W 0.1 -I "$ADDR_right" "$ADDR_left" \
+		>"$OUT/ping.log" 2>&1
+}
+
+counters()
+{
+	FLOWS=("")
+	hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet &&
+		flow_add transport v4 crypto && flow_add tunnel v4 crypto ||
+		{ not_ok "counters: set-up"; return; }
+	pings 1 && pings 3 || not_ok "counters: flows work"
+	counts_past_the_nic
+	count_now XfrmStateUnbound
+	nic_del left
+	counts_without_the_nic
+	hosts_down
+}
+
+# --- what scripts and daemons did when all was gone --------------------------------------
+
+ipx() # WORDS...
+{
+	step "left\$ ip xfrm $*"
+	ip -n left xfrm "$@" >/dev/null
+}
+
+# An SPI is not handed out twice, whoever has it.
+alloc_spi()
+{
+	local spi who
+
+	find_sa right 1
+	who=("${SA[@]:0:6}" mode transport reqid 77)
+	spi=$((SPI))
+	check "ALLOCSPI does not give away the SPI of an INVALID SA" \
+		refused ipx state allocspi "${who[@]}" min "$spi" max "$spi"
+	check "which is as it was" is_invalid left 1 in
+	check "ALLOCSPI finds another one beside it" \
+		ipx state allocspi "${who[@]}" min "$spi" max $((spi + 0x800))
+	is "one larval SA more" \
+		"$(count_sas left ".reqid == 77 and .spi != 0 and .spi != $spi")" 1
+	check "and the INVALID one is as it was" is_invalid left 1 in
+}
+
+# Deletes failed on stock, where nothing was left; adds followed. All of the
+# flows, on a host whose NIC is gone.
+delete_and_add()
+{
+	local n dir bad=0
+
+	for n in 1 2; do
+		for dir in out in; do
+			sa left delete "$n" "$dir" && policy left delete "$n" "$dir" &&
+				sa left add "$n" "$dir" 0 none &&
+				policy left add "$n" "$dir" none || bad=1
+		done
+	done
+	is "delete, then add: SAs and policies" "$bad" 0
+	is "delete, then add: each is there once, and valid" \
+		"$(count_sas left '(.reqid == 1 or .reqid == 2) and (.unbound | not)')" 4
+}
+
+add_without_delete()
+{
+	local dir bad=0
+
+	for dir in out in; do
+		sa left add 3 "$dir" 0 none && policy left update 3 "$dir" none ||
+			bad=1
+	done
+	is "add, without a delete" "$bad" 0
+	is "add, without a delete: each is there once, and valid" \
+		"$(count_sas left '.reqid == 3') $(count_sas left '.reqid == 3 and (.unbound | not)')" \
+		"2 2"
+}
+
+flush_and_add()
+{
+	local n dir bad=0
+
+	ctl left state flush
+	ctl left policy flush
+	for n in 1 2 3; do
+		for dir in out in; do
+			sa left add "$n" "$dir" 0 none &&
+				policy left add "$n" "$dir" none || bad=1
+		done
+	done
+	is "flush, then add: SAs and policies" "$bad" 0
+	for n in 1 2 3; do
+		rekey "$n" 1 none || bad=1
+		policy right update "$n" out none && policy right update "$n" in none
+	done
+	nic_route_del right
+	check "flush, add, rekey: the flow resumes" pings 1
+	check "flush, add, rekey: the flow in a tunnel resumes" pings 2
+}
+
+# The device is back, and takes what it held before: in the place of the INVALID.
+back_on_the_nic()
+{
+	local dir bad=0
+
+	nic_add left left nic0 && plug left nic0 cable cableL && nic_port_up left
+	for dir in out in; do
+		sa left add 1 "$dir" && sa left update 2 "$dir" &&
+			policy left add 1 "$dir" && policy left update 2 "$dir" ||
+			bad=1
+	done
+	is "NEWSA, UPDSA, NEWPOLICY, UPDPOLICY put them on the NIC again" "$bad" 0
+	is "where each is once" \
+		"$(count_sas left '(.reqid == 1 or .reqid == 2)') $(count_sas left '(.reqid == 1 or .reqid == 2) and .offload')" \
+		"4 4"
+	is "and each policy" "$(spd left | jq '[.[] | select(.offload)] | length')" 4
+	nic_del left
+	is "another unbind makes them INVALID again" \
+		"$(count_sas left '(.reqid == 1 or .reqid == 2) and .unbound')" 4
+	balanced "back on the NIC"
+}
+
+habits()
+{
+	FLOWS=("")
+	hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet &&
+		flow_add transport v4 crypto || { not_ok "habits: set-up"; return; }
+	pings 1 && pings 2 || not_ok "habits: flows work"
+	nic_del left
+	check "GETPOLICY answers for a converted policy" get_policy 1
+	alloc_spi
+	back_on_the_nic
+	delete_and_add
+	add_without_delete
+	flush_and_add
+	hosts_down
+}
+
+get_policy() # N
+{
+	flow "$1"
+	on left "$XFRMCTL" -j policy get src "$ADDR_left/$PREFIX" \
+		dst "$ADDR_right/$PREFIX" dir out |
+		jq -e '(if type == "array" then .[0] else . end) | .offload | not' \
+		>/dev/null
+}
+
 tap_header
 begin
 hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet &&
@@ -90,4 +284,6 @@ check "the hard lifetime of an INVALID SA still runs" wait_for 20 expired
 check "flush" ctl left state flush
 is "flush leaves nothing" "$(sad left | jq length)" 0
 hosts_down
+habits
+counters
 finish
