@@ -150,6 +150,9 @@ rekey() # N GENERATION [OFFLOAD]
 
 CAUSES=(delete unbind reload move down feature broken)
 
+# The driver's word is followed a little later.
+nothing_offloaded() { [[ $(count_sas "$1" .offload) == 0 ]]; } # HOST
+
 take_away() # CAUSE
 {
 	local bus_id=netdevsim${NIC_ID[left]}
@@ -170,7 +173,8 @@ take_away() # CAUSE
 	feature)
 		left ethtool -K nic0 esp-hw-offload off ;;
 	broken)
-		nic_fault left break_sa 0 ;;
+		nic_fault left break_sa 0 &&
+			wait_for 10 nothing_offloaded left ;;
 	esac
 }
 
