@@ -785,6 +785,11 @@ void xfrm_bind_reap(struct net_device *dev)
 	if (xfrm_bind_gone(b))
 		return;
 
+	/* What was deleted after xfrm_bind_close(), and before the rest was
+	 * claimed, is still doomed: it is among the dying when its work is done.
+	 */
+	wait_var_event(&b->pending, xfrm_bind_idle(b));
+
 	/* The garbage collector frees the SAs that have no users. */
 	xfrm_flush_gc();
 
