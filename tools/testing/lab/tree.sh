@@ -109,7 +109,7 @@ refuse_lost_work() {
 	local head edited file
 
 	for file in rebase-apply rebase-merge; do
-		[ ! -e "$(git_tree rev-parse --git-path "$file")" ] ||
+		[ ! -e "$(git_tree rev-parse --path-format=absolute --git-path "$file")" ] ||
 			die "a 'git am' or 'git rebase' is under way in $tree: finish or abort it, then run '$remake' again"
 	done
 	head=$(git_tree rev-parse HEAD)
