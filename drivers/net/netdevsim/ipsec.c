@@ -330,6 +330,7 @@ void nsim_ipsec_init(struct netdevsim *ns)
 	hw->netdev = dev;
 	hw->max_sas = READ_ONCE(ipsec_max_sas);
 	hw->max_policies = NSIM_IPSEC_DEFAULT_MAX;
+	atomic_set(&hw->faults.tx_room, -1);
 	spin_lock_init(&hw->lock);
 	err = nsim_ipsec_sa_table_init(hw);
 	err = nsim_ipsec_policy_table_init(hw) ?: err;
@@ -343,6 +344,8 @@ void nsim_ipsec_init(struct netdevsim *ns)
 	dev->xfrmdev_ops = &nsim_ipsec_ops;
 	dev->features |= NSIM_IPSEC_FEATURES;
 	dev->hw_features |= NSIM_IPSEC_FEATURES;
+	/* The tag of a VLAN comes beside the frame: the engine sees what is behind it. */
+	dev->features |= NETIF_F_HW_VLAN_CTAG_TX;
 	dev->hw_enc_features |= NSIM_IPSEC_FEATURES | NETIF_F_SG | NETIF_F_HW_CSUM;
 	/* Frames are changed in place. */
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;

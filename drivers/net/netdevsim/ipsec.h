@@ -88,6 +88,8 @@ struct nsim_ipsec_faults {
 	bool fail_unbind;
 	bool no_counters;
 	bool vanish;
+	/* How many frames the ring still takes; negative: any number. */
+	atomic_t tx_room;
 	u32 delay_ms;
 	enum nsim_ipsec_delay_target delay_target;
 };

@@ -340,6 +340,26 @@ static int nsim_ipsec_break_sa(void *data, u64 spi)
 DEFINE_DEBUGFS_ATTRIBUTE(nsim_ipsec_break_sa_fops, NULL, nsim_ipsec_break_sa, "%llu\n");
 #endif
 
+static int nsim_ipsec_tx_room_get(void *data, u64 *val)
+{
+	struct nsim_ipsec *hw = data;
+
+	*val = atomic_read(&hw->faults.tx_room);
+	return 0;
+}
+
+/* What waits in the stack is asked for again, as when a ring has drained. */
+static int nsim_ipsec_tx_room_set(void *data, u64 val)
+{
+	struct nsim_ipsec *hw = data;
+
+	atomic_set(&hw->faults.tx_room, (int)val);
+	netif_tx_wake_all_queues(hw->netdev);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(nsim_ipsec_tx_room_fops, nsim_ipsec_tx_room_get,
+				nsim_ipsec_tx_room_set, "%lld\n");
+
 static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 {
 	struct dentry *dir = debugfs_create_dir("fault", hw->dir);
@@ -348,6 +368,7 @@ static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 	debugfs_create_bool("fail_unbind", 0600, dir, &hw->faults.fail_unbind);
 	debugfs_create_bool("no_counters", 0600, dir, &hw->faults.no_counters);
 	debugfs_create_bool("vanish", 0600, dir, &hw->faults.vanish);
+	debugfs_create_file("tx_room", 0600, dir, hw, &nsim_ipsec_tx_room_fops);
 	debugfs_create_u32("delay_ms", 0600, dir, &hw->faults.delay_ms);
 	debugfs_create_file("delay_target", 0600, dir, hw, &nsim_ipsec_delay_target_fops);
 #ifdef CONFIG_XFRM_UNBIND

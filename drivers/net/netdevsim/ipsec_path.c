@@ -210,6 +210,28 @@ static struct sk_buff *nsim_ipsec_tx_crypto(struct nsim_ipsec *hw, struct sk_buf
 }
 
 /**
+ * nsim_ipsec_tx_full - has the port no room for one more frame?
+ * @ns: the port
+ * @skb: the frame, as the stack hands it over
+ *
+ * A port without room stops its queue, as drivers do. The stack keeps the
+ * frame, which is past all of its checks.
+ *
+ * Return: true if the answer to the stack has to be NETDEV_TX_BUSY.
+ */
+bool nsim_ipsec_tx_full(struct netdevsim *ns, struct sk_buff *skb)
+{
+	struct nsim_ipsec *hw = ns->ipsec;
+
+	if (!hw || atomic_read(&hw->faults.tx_room) < 0 ||
+	    atomic_dec_if_positive(&hw->faults.tx_room) >= 0)
+		return false;
+
+	netif_tx_stop_queue(skb_get_tx_queue(ns->netdev, skb));
+	return true;
+}
+
+/**
  * nsim_ipsec_tx - what the port does to a frame before it goes onto the cable
  * @ns: the port
  * @skb: frame; consumed
