@@ -158,13 +158,14 @@ static struct sk_buff *nsim_ipsec_tx_packet(struct nsim_ipsec *hw, struct sk_buf
 	const struct nsim_ipsec_policy *policy;
 	struct nsim_ipsec_flow flow;
 	struct nsim_ipsec_sa *sa;
+	bool bare;
 
 	if (!nsim_ipsec_is_on(hw) || skb_network_offset(skb) != ETH_HLEN ||
 	    !nsim_ipsec_flow_read(&flow, skb))
 		return nsim_ipsec_tx_plain(hw, skb, NSIM_IPSEC_TX_PLAIN);
 
-	if (((const struct ethhdr *)skb->data)->h_proto != skb->protocol &&
-	    nsim_ipsec_write_link_header(hw, skb, flow.family, &flow.daddr))
+	bare = ((const struct ethhdr *)skb->data)->h_proto != skb->protocol;
+	if (bare && nsim_ipsec_write_link_header(hw, skb, flow.family, &flow.daddr))
 		return nsim_ipsec_drop_tx(hw, skb, NSIM_IPSEC_TX_DROPPED);
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_OUT, &flow);
@@ -179,7 +180,7 @@ static struct sk_buff *nsim_ipsec_tx_packet(struct nsim_ipsec *hw, struct sk_buf
 	if (!sa)
 		return nsim_ipsec_tx_plain(hw, skb, NSIM_IPSEC_TX_PLAIN_NO_SA);
 
-	if (sa->mode == XFRM_MODE_TUNNEL && !nsim_ipsec_has_link_header(hw, skb) &&
+	if (sa->mode == XFRM_MODE_TUNNEL && (bare || !nsim_ipsec_has_link_header(hw, skb)) &&
 	    nsim_ipsec_write_link_header(hw, skb, sa->family, &sa->daddr))
 		return nsim_ipsec_drop_tx(hw, skb, NSIM_IPSEC_TX_DROPPED);
 	if (skb_is_gso(skb))
