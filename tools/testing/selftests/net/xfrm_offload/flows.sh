@@ -78,7 +78,7 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 	ctl "$host" "$@"
 }
 
-# PRIORITY, LEVEL: other than 100 and required.
+# PRIORITY, LEVEL: other than 100 and required. POLICY_WORDS: more words.
 policy() # HOST add|update|delete N out|in [OFFLOAD]
 {
 	local host=$1 verb=$2 n=$3 dir=$4 from=$1 offload=OFFLOAD_$1
@@ -93,7 +93,8 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 	set -- policy "$verb" src "${!src}/$PREFIX" dst "${!dst}/$PREFIX" \
 		dir "$dir"
 	if [[ $verb != delete ]]; then
-		set -- "$@" priority "${PRIORITY:-100}"
+		# shellcheck disable=SC2086 # words, on purpose
+		set -- "$@" priority "${PRIORITY:-100}" ${POLICY_WORDS:-}
 		[[ $offload != packet ]] ||
 			set -- "$@" offload packet dev "${PORT[$host]}"
 		set -- "$@" tmpl src "${!end_src}" dst "${!end_dst}" \

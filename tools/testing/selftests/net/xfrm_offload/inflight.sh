@@ -1,0 +1,275 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Packets in flight: what the inflight_* programs share. Each puts packets of
+# protected flows where packets can wait, takes the NIC away from left, opens the
+# place, and asks the witness what came out.
+#
+# With the cause "nothing" the NIC stays as it is: then every packet that waited
+# has to come out as ESP. That shows that the packets were there.
+#
+# To be sourced, after lib.sh.
+
+# By the number of a flow: what it waits in, which names the test; how it lost the
+# NIC; whether ESP of it left before.
+declare -A PLACE=() CAUSE_OF=() SENT=()
+
+# Causes after which the device is up and carries packets as before.
+stays_up() { [[ ! $1 =~ ^(delete|unbind|reload|move|down)$ ]]; } # CAUSE
+
+# Flow N, the next one, waits in PLACE.
+flow_in() # PLACE FLOW-WORDS...
+{
+	PLACE[${#FLOWS[@]}]=$1
+	flow_add "${@:2}"
+}
+
+lose() # CAUSE
+{
+	if [[ $1 == nothing ]]; then
+		step "nic0 stays"
+	else
+		take_away "$1"
+	fi
+}
+
+# Where the NIC is after CAUSE: sets NIC_HOST, empty if it is gone.
+find_nic()
+{
+	local host
+
+	NIC_HOST=
+	for host in left elsewhere; do
+		[[ -e /run/netns/$host ]] &&
+			ip -n "$host" link show dev nic0 >/dev/null 2>&1 &&
+			NIC_HOST=$host && return
+	done
+	return 1
+}
+
+# The NIC is brought up again, wherever it is: with what it had left, if it had.
+nic_up_again()
+{
+	find_nic || return 0
+	step "$NIC_HOST\$ ip link set nic0 up"
+	ip -n "$NIC_HOST" link set nic0 up
+}
+
+declare -r PINGS=3
+
+# --- senders -----------------------------------------------------------------
+
+# A few packets of their own sockets; nobody waits for an answer.
+send_pings() # N PING-WORDS...
+{
+	flow "$1"
+	step "left\$ ping ${*:2} -I $ADDR_left $ADDR_right"
+	on left ping -n -q -c "$PINGS" -i 0.01 -W 0.01 "${@:2}" -I "$ADDR_left" \
+		"$ADDR_right" >/dev/null 2>&1
+	return 0
+}
+
+# Sockets on left, and who they talk to.
+sockets_up()
+{
+	start sink right ready python3 "$HERE/sockets.py" sink || return
+	coproc TALK {
+		exec nsenter --net=/run/netns/left python3 "$HERE/sockets.py" \
+			talk 2>>"$OUT/talk.log"
+	}
+	PID["talk"]=$TALK_PID
+}
+
+talk() # WORDS...
+{
+	local answer
+
+	step "left: socket: $*"
+	echo "$*" >&"${TALK[1]}"
+	read -rt 60 -u "${TALK[0]}" answer
+	[[ $answer == ok ]] || { note "socket: $*: $answer"; return 1; }
+}
+
+open_socket() # tcp|udp N
+{
+	SENT[$2]=1
+	flow "$2"
+	talk "$1" "$1-$2" "$ADDR_left" "$ADDR_right"
+}
+
+# A third host, whose way to right leads through left: the addresses of flow N
+# on left's side become its own.
+behind_up() # N...
+{
+	local n
+
+	ip netns add behind || return
+	ip -n left link add host0 type veth peer name left0 netns behind
+	ip -n left -batch - <<-EOF
+		link set host0 up
+		addr add 192.168.7.1/24 dev host0
+	EOF
+	# Its packets fit into a tunnel: nobody has to tell it how large they may be.
+	ip -n behind -batch - <<-EOF
+		link set lo up
+		link set left0 mtu 1400 up
+		addr add 192.168.7.2/24 dev left0
+		route add default via 192.168.7.1
+	EOF
+	on left sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	# The NIC writes the link header of what goes straight to it.
+	ip -n left neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 dev nic0
+	for n; do
+		flow "$n"
+		ip -n left addr del "$ADDR_left/$PREFIX" dev lo
+		ip -n left route add "$ADDR_left/$PREFIX" via 192.168.7.2
+		ip -n behind addr add "$ADDR_left/$PREFIX" dev lo
+	done
+	wait_for 5 behind_reaches_left
+}
+
+behind_reaches_left()
+{
+	on behind ping -n -q -c 1 -W 0.2 192.168.7.1 >/dev/null 2>&1
+}
+
+send_forwarded() # N PING-WORDS...
+{
+	flow "$1"
+	step "behind\$ ping ${*:2} -I $ADDR_left $ADDR_right"
+	on behind ping -n -q -c "$PINGS" -i 0.01 -W 0.01 "${@:2}" -I "$ADDR_left" \
+		"$ADDR_right" >/dev/null 2>&1
+	return 0
+}
+
+# --- one cause ---------------------------------------------------------------
+
+# A number of a queueing discipline at the root of a device.
+qdisc_number() # HOST IFACE NAME
+{
+	tc -n "$1" -s -j qdisc show dev "$2" root 2>/dev/null |
+		jq --arg name "$3" '.[0] | .[$name] // 0'
+}
+
+# Nothing waits any more at the root of the device, or there is no device.
+qdisc_empty() # HOST IFACE
+{
+	local n
+
+	n=$(qdisc_number "$1" "$2" qlen)
+	[[ -z $n || $n == 0 ]]
+}
+
+# What died is counted: by xfrm, or by the queue to which a driver gave it back.
+count_drops()
+{
+	UNBOUND=$(xfrm_stat left 'XfrmOut(Unbound|StateInvalid|NoStates)')
+	QUEUE_DROPS=$(qdisc_number left nic0 drops)
+}
+
+died() # PACKETS
+{
+	local unbound=$UNBOUND drops=$QUEUE_DROPS
+
+	count_drops
+	unbound=$((UNBOUND - unbound)) drops=$((QUEUE_DROPS - drops))
+	note "$1 waited; xfrm dropped $unbound, the queue $drops"
+	((unbound + drops >= $1))
+}
+
+# Of the program: places [HEAD] sets flows and devices up, fill [HEAD] sends,
+# sits [HEAD] sets WAITING, the packets that are seen to wait, and fails if they
+# are not where they should be, release opens the places, released tells when
+# nothing waits any more.
+inflight() # CAUSE [HEAD]
+{
+	local cause=$1 n
+
+	hosts_up && places "${@:2}" || { not_ok "$*: set-up"; return; }
+	for n in $(flow_numbers); do
+		CAUSE_OF[$n]=$*
+	done
+	check "$*: packets are sent" fill "${@:2}"
+	check "$*: and wait" sits "${@:2}"
+	count_drops
+	check "$*: happens" lose "$cause"
+	release "$cause"
+	nic_up_again
+	wait_for 20 released
+	! stays_up "$cause" || [[ $cause == nothing ]] ||
+		check "1: $*: what waited is counted as dropped" died "$WAITING"
+	inflight_down
+}
+
+# --- judgement ---------------------------------------------------------------
+
+inflight_down()
+{
+	hosts_down
+	[[ ! -e /run/netns/behind ]] || ip netns del behind
+	unset 'PID[talk]'
+}
+
+# Verified, failed and cleartext frames of flow N.
+filters_of() # N
+{
+	local esp
+
+	esp=$(flow_frames "$1")
+	flow "$1"
+	echo "$esp && $VERIFIED"
+	echo "$esp && $UNVERIFIED"
+	echo "$(from_or_to "$ADDR_left" "$ADDR_right") && $NOT_ESP"
+}
+
+none_as_it_is() # VERIFIED FAILED CLEAR (nic) VERIFIED FAILED CLEAR (back)
+{
+	(($2 + $3 + $5 + $6 == 0)) && return
+	note "by the NIC: $1 verified, $2 failed, $3 in clear;" \
+	     "by back0: $4 verified, $5 failed, $6 in clear"
+	return 1
+}
+
+judge_flow() # N
+{
+	local n=$1 cause=${CAUSE_OF[$1]} what
+	local counts=("${BY_NIC[@]:(n-1)*3:3}" "${BY_BACK[@]:(n-1)*3:3}")
+
+	what="$cause, ${PLACE[$n]}"
+	if [[ $cause == nothing* ]]; then
+		note "$what: $((counts[0] + counts[3])) ESP frames came out"
+		check "1: $what: comes out as ESP" \
+			test $((counts[0] + counts[3])) -gt 0
+	elif [[ -z ${SENT[$n]:-} ]]; then
+		is "1: $what: dies" $((counts[0] + counts[3])) 0
+	fi
+	check "1: $what: nothing leaves as it is" none_as_it_is "${counts[@]}"
+}
+
+# A packet that went straight to the device and finds no SA there has no link
+# layer header that would tell what it is.
+declare -r NOT_IP='!(ip || ipv6 || arp)'
+
+judge()
+{
+	local n filters=("$CLEARTEXT" "$UNVERIFIED" "$NOT_IP")
+
+	check "the capture by the NIC is whole" capture_end nic
+	check "the capture by back0 is whole" capture_end back
+	for n in $(seq 1 $((${#FLOWS[@]} - 1))); do
+		mapfile -t -O "${#filters[@]}" filters < <(filters_of "$n")
+	done
+	read -ra BY_NIC < <(frames nic "${filters[@]}")
+	read -ra BY_BACK < <(frames back "${filters[@]}")
+	is "1: no frame in clear by the NIC" "${BY_NIC[0]}" 0
+	is "1: no frame in clear by back0" "${BY_BACK[0]}" 0
+	is "1: no ESP frame that fails" $((BY_NIC[1] + BY_BACK[1])) 0
+	is "2: no IV twice" "$(repeated iv nic back)" 0
+	is "1: no frame whose contents tshark cannot tell" \
+		$((BY_NIC[2] + BY_BACK[2])) 0
+	BY_NIC=("${BY_NIC[@]:3}")
+	BY_BACK=("${BY_BACK[@]:3}")
+	for n in $(seq 1 $((${#FLOWS[@]} - 1))); do
+		judge_flow "$n"
+	done
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Sockets that stay open while a test does something else.
+
+usage: sockets.py sink          take what comes by TCP and UDP, on port 9
+       sockets.py talk          do what the lines of the standard input say, and
+                                answer each with "ok" or with what went wrong:
+
+       tcp NAME SOURCE TARGET   a connection to a sink
+       udp NAME SOURCE TARGET   a connected socket
+       send NAME BYTES          as much of it as the socket takes now
+"""
+
+import select
+import socket
+import struct
+import sys
+
+PORT = 9
+TIMEOUT = 20
+BUFFER = 1 << 20
+# Closed, a socket is gone: it does not go on trying in a namespace that ends.
+NO_LINGER = struct.pack("ii", 1, 0)
+
+
+def sink():
+    listener = socket.create_server(("::", PORT), family=socket.AF_INET6,
+                                    dualstack_ipv6=True)
+    datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    datagrams.bind(("::", PORT))
+    print("ready", flush=True)
+
+    readers = [listener, datagrams]
+    while True:
+        for ready in select.select(readers, [], [])[0]:
+            if ready is listener:
+                sock = listener.accept()[0]
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                readers.append(sock)
+            elif not ready.recv(BUFFER) and ready is not datagrams:
+                readers.remove(ready)
+                ready.close()
+
+
+def connect(kind, source, target):
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    sock = socket.socket(family, kind)
+    sock.settimeout(TIMEOUT)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    sock.bind((source, 0))
+    sock.connect((target, PORT))
+    sock.setblocking(False)
+    return sock
+
+
+def obey(sockets, words):
+    if words[0] == "tcp":
+        sockets[words[1]] = connect(socket.SOCK_STREAM, *words[2:])
+    elif words[0] == "udp":
+        sockets[words[1]] = connect(socket.SOCK_DGRAM, *words[2:])
+    elif words[0] == "send":
+        sockets[words[1]].send(bytes(int(words[2])))
+    else:
+        raise ValueError("unknown word: " + words[0])
+
+
+def talk():
+    sockets = {}
+    for line in sys.stdin:
+        try:
+            obey(sockets, line.split())
+            print("ok", flush=True)
+        except (OSError, ValueError, KeyError, IndexError) as err:
+            print(err or repr(err), flush=True)
+
+
+if sys.argv[1:] == ["sink"]:
+    sink()
+elif sys.argv[1:] == ["talk"]:
+    talk()
+else:
+    sys.exit(__doc__)
