@@ -57,13 +57,13 @@ places()
 		behind_up $((n + 4)) && sockets_up
 }
 
-qdisc() # add|change SLOW|FAST
+qdisc() # add|change TBF-WORDS
 {
-	local dev speed=$2
+	local dev
 
 	for dev in nic0 mv0 nic0.5; do
 		# shellcheck disable=SC2086 # words, on purpose
-		tc -n left qdisc "$1" dev "$dev" root tbf ${!speed} || return
+		tc -n left qdisc "$1" dev "$dev" root tbf $2 || return
 	done
 }
 
@@ -72,7 +72,7 @@ fill()
 	local n=$FIRST_FLOW
 
 	open_socket tcp "$n" && open_socket tcp $((n + 1)) || return
-	qdisc add SLOW || return
+	qdisc add "$SLOW" || return
 	talk send "tcp-$n" 60000 && talk send "tcp-$((n + 1))" 60000 || return
 	send_pings $((n + 2))
 	send_pings $((n + 3)) -s 4000
@@ -105,7 +105,7 @@ release() # CAUSE
 	local net
 
 	stays_up "$1" || return 0
-	qdisc change FAST
+	qdisc change "$FAST"
 	for net in 1 5 6; do
 		on left ping -n -q -c 1 -W 0.01 "192.168.$net.2" >/dev/null 2>&1
 	done
