@@ -75,15 +75,15 @@ struct xfrm_unbound_key {
 };
 
 /* Would a lookup find this SA now that did not find it before? The one that
- * replaces an INVALID SA may have become valid between the two.
+ * replaces an INVALID SA may have become valid between the two. It may be in
+ * software while the policy is offloaded, until an unbind has converted that, or
+ * be offloaded before the policy is again: it stands for the template all the
+ * same.
  */
 static bool xfrm_unbound_serves(struct xfrm_state *x,
 				const struct xfrm_unbound_key *key)
 {
-	bool packet = key->pol->xdo.type == XFRM_DEV_OFFLOAD_PACKET;
-
 	return x->pcpu_num == UINT_MAX &&
-	       packet == (x->xso.type == XFRM_DEV_OFFLOAD_PACKET) &&
 	       (!x->sel.family ||
 		(x->sel.family == key->family &&
 		 xfrm_selector_match(&x->sel, key->fl, key->family))) &&
