@@ -10,7 +10,8 @@
  * What the new hardware does not take is lost to it, like by an unbind.
  *
  * New hardware gets all SAs, then the policies, and packets only then: a packet
- * that meets a device with its SA and without its policy leaves as it is.
+ * that meets a device with its SA and without its policy leaves as it is. For
+ * that reason a policy that is lost takes the SAs with it.
  */
 
 #include <linux/netdevice.h>
@@ -113,6 +114,34 @@ static void xfrm_rebind_add_states(struct net_device *dev,
 	}
 }
 
+/* A packet that waits above the device was marked when the policy was offloaded.
+ * It passes xfrm_packet_offload_check() if its SA is there; so none must be.
+ */
+static void xfrm_rebind_lose_outbound(struct xfrm_bind_batch *batch,
+				      struct xfrm_bind_batch *bound)
+{
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso.node) {
+		if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET &&
+		    x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
+			xfrm_rebind_lose(&x->xso.node, &bound->states);
+		cond_resched();
+	}
+}
+
+static bool xfrm_rebind_lost_outbound(const struct xfrm_bind_batch *lost)
+{
+	struct xfrm_policy *xp;
+
+	hlist_for_each_entry(xp, &lost->policies, xdo.node)
+		if (xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT)
+			return true;
+
+	return false;
+}
+
 static void xfrm_rebind_add_policies(struct net_device *dev,
 				     struct xfrm_bind_batch *batch,
 				     struct xfrm_bind_batch *lost)
@@ -182,7 +211,7 @@ static void xfrm_rebind_publish_states(struct net_device *dev,
  */
 void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason)
 {
-	struct xfrm_bind_batch batch = {}, lost = {}, none = {};
+	struct xfrm_bind_batch batch = {}, lost = {}, bound = {};
 
 	ASSERT_RTNL();
 
@@ -192,8 +221,10 @@ void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason)
 	xfrm_bind_unpark(dev, &batch);
 	xfrm_rebind_add_states(dev, &batch, &lost);
 	xfrm_rebind_add_policies(dev, &batch, &lost);
+	if (xfrm_rebind_lost_outbound(&lost))
+		xfrm_rebind_lose_outbound(&batch, &bound);
 	if (!hlist_empty(&lost.states) || !hlist_empty(&lost.policies))
-		xfrm_unbind_batch(&none, &lost, reason);
+		xfrm_unbind_batch(&bound, &lost, reason);
 
 	xfrm_rebind_publish_policies(dev, &batch.policies);
 	xfrm_rebind_publish_states(dev, &batch.states);
