@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build the lab's kernel from a prepared tree: build/um/linux.
+# Build the lab's kernels from a prepared tree.
 #
-# usage: kernel.sh                     our kernel
+# usage: kernel.sh                     our kernel, for User-mode Linux: build/um/linux
+#        kernel.sh --smp               ours for QEMU, with more checks: build/smp/vmlinux
 #        kernel.sh --stock             the stock one, with our simulated NIC: build/um-stock/linux
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
 set -eu
@@ -11,14 +12,24 @@ set -eu
 tree=$BUILD/linux
 out=$BUILD/um
 name=xfrm-unbind
-fragments=("$LAB/um.config" "$LAB/um-ours.config")
+arch=(ARCH=um SUBARCH=x86_64)
+target=linux
+objects=990
+fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config")
 case ${1-} in
 '') ;;
+--smp)
+	out=$BUILD/smp
+	arch=(ARCH=x86_64)
+	target=vmlinux
+	objects=1750
+	fragments=("$LAB/guest.config" "$LAB/x86-smp.config" "$LAB/ours.config")
+	;;
 --stock)
 	tree=$BUILD/stock-linux
 	out=$BUILD/um-stock
 	name=stock
-	fragments=("$LAB/um.config")
+	fragments=("$LAB/guest.config" "$LAB/um.config")
 	;;
 --check) ;;
 *) sed -n 's/^# \(usage:\|      \)/\1/p' "$0" >&2; exit 2 ;;
@@ -34,7 +45,7 @@ export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-fmacro-pref
 [ ! -x /usr/lib/ccache/gcc ] || PATH=/usr/lib/ccache:$PATH
 
 kernel_make() {
-	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$tree" O="$out" ARCH=um SUBARCH=x86_64 "$@" </dev/null
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$tree" O="$out" "${arch[@]}" "$@" </dev/null
 }
 
 # --- configuration
@@ -67,7 +78,7 @@ check_configuration() {
 progress() {
 	local line count=0 started=$SECONDS shown=0 total=''
 
-	[ -e "$out/kernel" ] || total=" of about 990"
+	[ -e "$out/kernel" ] || total=" of about $objects"
 	while IFS= read -r line; do
 		printf '%s\n' "$line"
 		[[ $line =~ ^\ +(CC|AS|HOSTCC)\  ]] || continue
@@ -91,8 +102,8 @@ build() {
 	local started=$SECONDS
 
 	say "building $name's kernel ($(grep -c '=y$' "$out/.config") options, $(nproc) at a time)"
-	kernel_make -j"$(nproc)" linux 2>&1 | progress >"$log" || fail "the kernel does not build"
-	say "kernel ready after $(minutes $((SECONDS - started))): $out/linux"
+	kernel_make -j"$(nproc)" "$target" 2>&1 | progress >"$log" || fail "the kernel does not build"
+	say "kernel ready after $(minutes $((SECONDS - started))): $out/$target"
 }
 
 # Only what make says on the side: the warnings.
