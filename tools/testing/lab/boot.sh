@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run a command as root inside the lab's kernel (User-mode Linux), on a root that is this machine's, read-only.
+# Run a command as root inside the lab's kernel, on a root that is this machine's, read-only. The machine is User-mode
+# Linux, or, where two CPUs are wanted, QEMU.
 #
 # The guest's writable places are tmpfs; $OUT is the one directory whose content comes back. Its exit status is the
 # command's; 125 if the kernel reported trouble, 124 if the time limit ended it, 126 if the guest died on its own.
@@ -10,29 +11,38 @@ set -u
 usage() {
 	cat <<-EOF
 	usage: boot.sh [OPTION...] [--] COMMAND [ARG...]
-	  --kernel PATH       the kernel to boot (build/um/linux)
+	  --machine NAME      um: User-mode Linux; smp: QEMU with 2 CPUs (um)
+	  --accel NAME        what runs QEMU's CPUs: kvm or tcg (kvm, if it is seen to work; see accel.sh)
+	  --kernel PATH       the kernel to boot (build/um/linux, build/smp/vmlinux)
 	  --mem SIZE          memory of the guest (512M)
 	  --time-limit SEC    end the guest after so long (300; 0: never)
 	  --keep-output DIR   where the content of \$OUT goes, and kernel.log (default: thrown away)
 	  --kernel-arg ARG    one more argument for the kernel (repeatable)
+	  --env NAME          hand this variable on, if it is set (repeatable)
 	  --tty               the command gets this terminal
 	EOF
 }
 
-kernel=$BUILD/um/linux
+machine=um
+accel=
+kernel=
 mem=512M
 limit=300
 keep=
 tty=
 kernel_args=()
+environment=(TERM XFRMCTL)
 
 while [ $# -gt 0 ]; do
 	case $1 in
+	--machine) machine=$2; shift 2 ;;
+	--accel) accel=$2; shift 2 ;;
 	--kernel) kernel=$2; shift 2 ;;
 	--mem) mem=$2; shift 2 ;;
 	--time-limit) limit=$2; shift 2 ;;
 	--keep-output) keep=$2; shift 2 ;;
 	--kernel-arg) kernel_args+=("$2"); shift 2 ;;
+	--env) environment+=("$2"); shift 2 ;;
 	--tty) tty=yes; shift ;;
 	--help) usage; exit 0 ;;
 	--) shift; break ;;
@@ -41,7 +51,13 @@ while [ $# -gt 0 ]; do
 	esac
 done
 [ $# -gt 0 ] || { usage >&2; exit 2; }
-[ -x "$kernel" ] || die "there is no kernel at $kernel: run 'make kernel' first"
+case $machine in
+um) : "${kernel:=$BUILD/um/linux}" ;;
+smp) : "${kernel:=$BUILD/smp/vmlinux}" ;;
+*) usage >&2; exit 2 ;;
+esac
+[ -x "$kernel" ] || die "there is no kernel at $kernel: run 'make kernel' first ('make kernel-smp' for QEMU's)"
+[ "$machine" = um ] || : "${accel:=$("$LAB/accel.sh" "$kernel")}"
 
 # --- where this guest lives: everything that it can write is in here
 
@@ -59,7 +75,53 @@ trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-mkdir "$run/share" "$run/share/out" "$run/mem" "$run/uml"
+mkdir "$run/share" "$run/share/out" "$run/mem"
+
+# --- the machines: how to start one ($vmm), its terminal ($console), how it mounts what it hands back ($share), which
+# command of reboot(2) ends it ($off), and how many times longer than on real hardware its programs should wait for
+# something ($slow). fd 3 is the kernel's log.
+
+common=("init=$LAB/init.sh" "LAB_RUN=$run" ro panic=-1 quiet loglevel=7 "${kernel_args[@]}")
+
+um() {
+	local input=null
+
+	[ -z "$tty" ] || input=fd:0
+	mkdir "$run/uml"
+	vmm=("$kernel" "mem=$mem" rootfstype=hostfs rootflags=/ "uml_dir=$run/uml" console=tty1 con=null "con1=null,fd:3"
+		noreboot "con0=$input,fd:1" "${common[@]}")
+	console=/dev/tty0
+	off=0x4321fedc # power off
+	share=(-t hostfs -o "$run/share" hostfs)
+	slow=1
+}
+
+# Both file systems come over 9p, the root read-only in QEMU already; confine.sh holds QEMU itself. A cache is fine for
+# the root, nobody writes there while a guest runs.
+smp() {
+	local p9=trans=virtio,version=9p2000.L,msize=262144
+
+	vmm=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -smp 2 -m "$mem"
+		-kernel "$kernel" -nic none -serial file:/dev/fd/3
+		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
+		-device "virtio-9p-pci,fsdev=root,mount_tag=root"
+		-fsdev "local,id=share,path=$run/share,security_model=none"
+		-device "virtio-9p-pci,fsdev=share,mount_tag=share"
+		-chardev "stdio,id=command,signal=off" -device virtio-serial-pci -device "virtconsole,chardev=command")
+	case $accel in
+	kvm) vmm+=(-accel kvm -cpu host) slow=1 ;;
+	# An emulated CPU's timestamps are the host's, in step; the other clocks would cost a way out of it for each
+	# look. ACPI's interpreter gives up after 30 s, on a busy machine before it has found the devices: the older
+	# tables tell enough.
+	*) vmm+=(-accel "tcg,thread=multi" -cpu qemu64) slow=8 common+=(tsc=reliable acpi=off) ;;
+	esac
+	vmm+=(-append "root=root rootfstype=9p rootflags=$p9,cache=loose console=ttyS0 ${common[*]}")
+	console=/dev/hvc0
+	off=0x01234567 # restart, which -no-reboot makes the end
+	share=(-t 9p -o "$p9,cache=none" share)
+}
+
+"$machine"
 
 # What init.sh is to run, and where.
 {
@@ -67,7 +129,11 @@ mkdir "$run/share" "$run/share/out" "$run/mem" "$run/uml"
 	printf ' %q' "$@"
 	printf ' )\n'
 	printf 'run=%q top=%q cwd=%q tty=%q limit=%q\n' "$run" "$TOP" "$PWD" "$tty" "$limit"
-	printf 'export TERM=%q XFRMCTL=%q\n' "${TERM:-dumb}" "${XFRMCTL:-}"
+	printf 'console=%q off=%q share=( %s )\n' "$console" "$off" "${share[*]@Q}"
+	printf 'export LAB_SLOW=%q\n' "$slow"
+	for name in "${environment[@]}"; do
+		[ -z "${!name-}" ] || printf 'export %s=%q\n' "$name" "${!name}"
+	done
 	if [ -n "$tty" ]; then
 		read -r rows columns < <(stty size </dev/tty)
 		printf 'rows=%q columns=%q\n' "$rows" "$columns"
@@ -83,10 +149,6 @@ backstop() {
 	kill -KILL "$(cat "$run/pid")"
 }
 
-arguments=("mem=$mem" rootfstype=hostfs rootflags=/ ro "init=$LAB/init.sh" "LAB_RUN=$run"
-	"uml_dir=$run/uml" console=tty1 con=null "con1=null,fd:3"
-	panic=-1 noreboot quiet loglevel=7 "${kernel_args[@]}")
-
 # A mount namespace in which all but $run is read-only, so that not even a remount inside the guest opens the host; a
 # PID namespace, so that killing its first process ends every process of the guest. root is not needed for either.
 namespaces=(unshare --mount --pid --kill-child=KILL --propagation private)
@@ -96,14 +158,13 @@ namespaces=(unshare --mount --pid --kill-child=KILL --propagation private)
 
 if [ -n "$tty" ]; then
 	saved_tty=$(stty -g </dev/tty)
-	"${namespaces[@]}" "$LAB/confine.sh" "$run" "$kernel" "${arguments[@]}" con0=fd:0,fd:1 \
-		</dev/tty 3>"$run/kernel.log" 2>"$run/uml.log"
+	"${namespaces[@]}" "$LAB/confine.sh" "$run" "${vmm[@]}" </dev/tty 3>"$run/kernel.log" 2>"$run/vmm.log"
 else
 	mkfifo "$run/never"
 	{
 		echo "$BASHPID" >"$run/pid"
-		exec "${namespaces[@]}" "$LAB/confine.sh" "$run" "$kernel" "${arguments[@]}" con0=null,fd:1 \
-			</dev/null 3>"$run/kernel.log" 2>"$run/uml.log"
+		exec "${namespaces[@]}" "$LAB/confine.sh" "$run" "${vmm[@]}" \
+			</dev/null 3>"$run/kernel.log" 2>"$run/vmm.log"
 	} | tee "$run/output" &
 	output=$!
 	[ "$limit" = 0 ] || { backstop & watchdog=$!; }
@@ -138,7 +199,7 @@ if [ -e "$run/timed-out" ] || [ -e "$run/share/timed-out" ]; then
 	status=124
 elif [ -z "$status" ]; then
 	printf 'error: the guest died before its command ended; its last words:\n' >&2
-	cat "$run/uml.log" "$run/kernel.log" | tail -n 30 | sed 's/^/  | /' >&2
+	cat "$run/vmm.log" "$run/kernel.log" | tail -n 30 | sed 's/^/  | /' >&2
 	status=126
 fi
 if ! "$LAB/scan-log.sh" "$run/kernel.log" >"$run/report"; then

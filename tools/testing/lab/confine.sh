@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# First process of a guest's namespaces (see boot.sh): make everything but RUN read-only, then run the kernel. Not by
-# exec: a kernel that panics ends itself by a signal that the first process of a PID namespace does not get.
-# usage: confine.sh RUN KERNEL [ARG...]
+# First process of a guest's namespaces (see boot.sh): make everything but RUN read-only, then run the machine. Not by
+# exec: a machine that crashes ends itself by a signal that the first process of a PID namespace does not get.
+# usage: confine.sh RUN COMMAND [ARG...]
 set -eu
 
 run=$1

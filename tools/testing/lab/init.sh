@@ -3,7 +3,7 @@
 # Process 1 of a guest: mount, run one command in a session of its own, say how it ended, power off.
 # LAB_RUN, from the kernel's command line, is the directory on the host that boot.sh made for this guest.
 
-run='' top='' cwd='' tty='' limit='' rows='' columns='' command=()
+run='' top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' share=() command=()
 # shellcheck source=/dev/null
 . "$LAB_RUN/command"
 
@@ -32,7 +32,7 @@ mount_all() {
 	mount -t tmpfs tmpfs /run
 	mkdir -p /run/lab /run/netns /run/lock /run/host
 	mount --bind / /run/host
-	mount -t hostfs -o "$run/share" hostfs /run/lab
+	mount "${share[@]}" /run/lab
 	for place in /tmp /var/tmp /root /mnt; do
 		mount -t tmpfs tmpfs "$place"
 	done
@@ -49,10 +49,10 @@ mount_all() {
 	umount /run/host
 }
 
+# By reboot(2), with the word of boot.sh for it: what ends the machine.
 power_off() {
 	sync
-	# reboot(2)
-	exec perl -e 'syscall(169, 0xfee1dead, 0x28121969, 0x4321fedc, 0)'
+	exec perl -e "syscall(169, 0xfee1dead, 0x28121969, $off, 0)"
 }
 
 # The youngest descendant of the command, and its state. Tasks that hang in the kernel leave their stacks in its log.
@@ -85,11 +85,11 @@ ip link set lo up
 cd "$cwd" || cd /
 
 if [ -n "$tty" ]; then
-	stty rows "$rows" cols "$columns" </dev/tty0
+	stty rows "$rows" cols "$columns" <"$console"
 else
-	stty -opost </dev/tty0
+	stty -opost <"$console"
 fi
-setsid --ctty --wait "${command[@]}" <>/dev/tty0 >&0 2>&1
+setsid --ctty --wait "${command[@]}" <>"$console" >&0 2>&1
 status=$?
 
 # What the command left running ends here, so that its devices and namespaces go while the log is still read.
