@@ -111,7 +111,9 @@ frames() # NAME FILTER...
 # Filters. #1 is the outermost header: an address inside of ESP is not seen.
 declare -r VERIFIED='esp.icv_good == 1'
 declare -r UNVERIFIED='(esp && !(esp.icv_good == 1))'
-declare -r NOT_ESP='((ip && !(ip.proto#1 == 50)) || (ipv6 && !(ipv6.nxt#1 == 50)))'
+# A fragment of an IPv6 packet names ESP in its own header.
+declare -r ESP_V6='(ipv6.nxt#1 == 50 || (ipv6.nxt#1 == 44 && ipv6.fraghdr.nxt#1 == 50))'
+declare -r NOT_ESP="((ip && !(ip.proto#1 == 50)) || (ipv6 && !$ESP_V6))"
 
 from_or_to() # ADDRESS...
 {
