@@ -49,9 +49,10 @@ mkdir -p "$BUILD/selftests"
 for program in $(test_programs); do
 	source=$tests/${program%32}.c
 	flags=()
-	! test_programs | grep -qw "${program%32}32" || flags=("${nolibc[@]}")
+	libraries=(-lmnl)
+	! test_programs | grep -qw "${program%32}32" || { flags=("${nolibc[@]}") libraries=(); }
 	[ "$program" = "${program%32}" ] || flags+=(-m32)
 	[ "$BUILD/selftests/$program" -nt "$source" ] ||
 		quietly "$program" gcc -O2 -Wall "${flags[@]}" -isystem "$headers/usr/include" \
-			-o "$BUILD/selftests/$program" "$source"
+			-o "$BUILD/selftests/$program" "$source" "${libraries[@]}"
 done

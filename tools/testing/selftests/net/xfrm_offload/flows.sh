@@ -190,6 +190,29 @@ reason_of() # CAUSE
 	esac
 }
 
+# Left has nic0 again, with its cable, up: for another round. Nothing is on it.
+give_back() # CAUSE
+{
+	local id=${NIC_ID[left]}
+
+	step "give nic0 back to left after: $1"
+	case $1 in
+	delete)
+		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
+	unbind | reload)
+		[[ $1 == reload ]] ||
+			echo "netdevsim$id" >"$NSIM/drivers/netdevsim/bind" || return
+		ip -n left link set eth0 name nic0 address "02:00:00:00:00:0$id" &&
+			plug left nic0 cable cableL || return ;;
+	move)
+		ip -n elsewhere link set nic0 netns left &&
+			ip netns del elsewhere || return ;;
+	esac
+	# Whatever came on the heels of it.
+	on left ethtool -K nic0 esp-hw-offload on || return
+	nic_port_up left
+}
+
 # --- traffic ---------------------------------------------------------------------
 
 # An echo both ways, as fast as the answers come (or at PACE), until stopped.
