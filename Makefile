@@ -6,13 +6,16 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: kernel tool ## pull a NIC with packet-offloaded IPsec under load, watch the wires (from nothing: about 15 minutes)
 	@$(LAB)/demo.sh
 
 test: kernel tool ## all tests, or one: make test T=NAME
 	@$(LAB)/run-tests.sh $(T)
+
+test-smp: kernel-smp tool ## races on 2 CPUs under QEMU, or one test: make test-smp T=NAME SEED=N ROUNDS=N
+	@$(LAB)/run-tests.sh --smp $(T)
 
 compare: kernel tool stock ## the demo's story on the stock core and on ours, side by side
 	@$(LAB)/compare.sh
@@ -32,6 +35,9 @@ tree: setup ## prepare build/linux: pristine source, patches, our files
 kernel: tree ## build the kernel: build/um/linux
 	@$(LAB)/kernel.sh
 
+kernel-smp: tree ## build the kernel of test-smp: build/smp/vmlinux
+	@$(LAB)/kernel.sh --smp
+
 stock: tree # the kernel that `make compare` holds ours against
 	@$(LAB)/tree.sh --stock
 	@$(LAB)/kernel.sh --stock
@@ -48,4 +54,4 @@ style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test compare model shell setup tree kernel stock tool refresh style clean
+.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp stock tool refresh style clean

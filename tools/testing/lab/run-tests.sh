@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run the tests: the lab's own, KUnit, and each program of the kernel's selftests in a guest of its own.
+# Run the tests: the lab's own, KUnit, and each program of the kernel's selftests in a guest of its own. Or, on the
+# kernel for more than one CPU: KUnit and the programs for which races matter, in one guest.
 #
-# usage: run-tests.sh [NAME]      one of the names that it prints: kunit, wire or wire.sh, ...
+# usage: run-tests.sh [--smp] [NAME]      one of the names that it prints: kunit, wire or wire.sh, ...
 #
 # TAP is printed as it comes, failures again at the end. The last line counts.
 set -u
@@ -10,6 +11,12 @@ set -u
 
 selftests=$TOP/tools/testing/selftests/net/xfrm_offload
 results=$BUILD/test
+smp=
+if [ "${1-}" = --smp ]; then
+	smp=yes
+	results=$BUILD/test-smp
+	shift
+fi
 only=${1-}
 
 passed=0
@@ -27,12 +34,18 @@ fail() { # PROGRAM WHAT [REASON]
 	failures+=("$1: $2${3:+ (${3:0:100})}")
 }
 
-# Reads a program's TAP, prints it, counts it. $2 is the indent of the lines that count, $1 the program's name.
+# Reads a program's TAP, prints it, counts it. $2 is the indent of the lines that count, $1 the program's name. Ends
+# at the end, or where several.sh says how the program ended: that is $ended then.
 count() {
 	local program=$1 indent=$2 line reason='' seen=0 planned=''
 
+	ended=
 	while IFS= read -r line; do
 		line=${line%$'\r'}
+		if [[ $line == ':end '* ]]; then
+			ended=${line#:end }
+			break
+		fi
 		printf '%s\n' "$line"
 		case $line in
 		"${indent}ok "*'# SKIP'* | "${indent}1..0"*SKIP*)
@@ -85,10 +98,19 @@ run() { # NAME COMMAND...
 	rm "$output/pipe"
 	sed 's/^/# /' "$output/stderr"
 	case $status in
-	0) ;;
-	4) [ "$failed" -gt "$before" ] || return 0 ;;
-	124 | 125 | 126) fail "$name" "$(sed -n '/^error: /{s///p;q}' "$output/stderr")" ;;
-	*) [ "$failed" -gt "$before" ] || fail "$name" "exit status $status" "$(tail -n 1 "$output/stderr")" ;;
+	124 | 125 | 126) guest_failed "$name" ;;
+	*) program_ended "$name" "$status" "$before" ;;
+	esac
+}
+
+guest_failed() { # NAME
+	fail "$1" "$(sed -n '/^error: /{s///p;q}' "$results/$1/stderr")"
+}
+
+program_ended() { # NAME STATUS FAILURES-BEFORE
+	case $2 in
+	0 | 4) ;;
+	*) [ "$failed" -gt "$3" ] || fail "$1" "exit status $2" "$(tail -n 1 "$results/$1/stderr")" ;;
 	esac
 }
 
@@ -104,19 +126,29 @@ lab_tests() {
 
 # The suites that are built into the kernel run before its first process.
 kunit() {
-	local log=$results/kunit/kernel.log status
+	local status
 
 	wanted kunit || return
 	mkdir -p "$results/kunit"
 	"$LAB/boot.sh" --kernel-arg kunit.enable=1 --keep-output "$results/kunit" -- true 2>"$results/kunit/stderr"
 	status=$?
-	# From "[    0.120000]     ok 1 name" to what is after the time.
-	count kunit '    ' < <(sed -nE 's/^(\[ *[0-9.]+\] ?)?(( {4})*(ok|not ok|# |KTAP|TAP|1\.\.).*)/\2/p' "$log" 2>/dev/null)
-	grep -qE '# Subtest: (xfrm|nsim|netdevsim)' "$log" || fail kunit "no suite of ours ran"
+	count_kunit "$results/kunit/kernel.log"
 	[ "$status" = 0 ] || {
 		sed 's/^/# /' "$results/kunit/stderr"
-		fail kunit "$(sed -n '/^error: /{s///p;q}' "$results/kunit/stderr")"
+		guest_failed kunit
 	}
+}
+
+# From "[    0.120000]     ok 1 name" to what is after the time.
+count_kunit() { # KERNEL.LOG
+	count kunit '    ' < <(sed -nE 's/^(\[ *[0-9.]+\] ?)?(( {4})*(ok|not ok|# |KTAP|TAP|1\.\.).*)/\2/p' "$1" 2>/dev/null)
+	grep -qE '# Subtest: (xfrm|nsim|netdevsim)' "$1" || fail kunit "no suite of ours ran"
+}
+
+# The programs that the selftests' Makefile has in this variable.
+programs_in() { # VARIABLE
+	make -s --no-print-directory -f - programs <<<"$(sed '/^include/d' "$selftests/Makefile")
+programs: ; @echo \$($1)"
 }
 
 kselftests() {
@@ -124,8 +156,7 @@ kselftests() {
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
-	for program in $(make -s --no-print-directory -f - programs <<<"$(sed '/^include/d' Makefile)
-programs: ; @echo \$(TEST_PROGS)"); do
+	for program in $(programs_in TEST_PROGS); do
 		mem=$(sed -n 's/^# Memory: //p' "$program")
 		wanted "$program" &&
 			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
@@ -133,14 +164,88 @@ programs: ; @echo \$(TEST_PROGS)"); do
 	done
 }
 
+# What is worth a second look on more than one CPU, and the races. Any other program is run if it is asked for.
+smp_programs() {
+	local program
+
+	if [ -z "$only" ]; then
+		printf '%s\n' unbind_teardown.sh unbind_notify.sh unbind_state.sh
+		programs_in TEST_PROGS_EXTENDED | tr ' ' '\n'
+		return
+	fi
+	for program in $(programs_in TEST_PROGS) $(programs_in TEST_PROGS_EXTENDED); do
+		[ "$program" != "${only%.sh}.sh" ] || echo "$program"
+	done
+}
+
+# All of them in one guest, as it takes its time to boot, and KUnit in the same.
+smp_tests() {
+	local programs program line status guest limit=1500 arguments=() with_kunit=
+
+	mapfile -t programs < <(smp_programs)
+	if [ -z "$only" ] || [ "$only" = kunit ]; then
+		with_kunit=yes
+		arguments+=(--kernel-arg kunit.enable=1)
+	fi
+	[ ${#programs[@]} -gt 0 ] || [ -n "$with_kunit" ] || return
+	# The programs look into the kernel's log: all of a run has to be there.
+	arguments+=(--kernel-arg log_buf_len=4M --kernel-arg kmemleak=on --env SEED --env ROUNDS)
+
+	cd "$selftests" || return
+	mkdir -p "$results/guest"
+	mkfifo "$results/pipe"
+	say "booting a guest with 2 CPUs (run by $("$LAB/accel.sh" "$BUILD/smp/vmlinux")), log: ${results#"$TOP"/}/kernel.log"
+	"$LAB/boot.sh" --machine smp --mem 2G --time-limit "$limit" --keep-output "$results" "${arguments[@]}" -- \
+		"$LAB/several.sh" "$limit" "${programs[@]/#/./}" >"$results/pipe" 2>"$results/guest/stderr" </dev/null &
+	exec {guest}<"$results/pipe"
+	while read -r line <&"$guest"; do
+		smp_program "${line%$'\r'}" <&"$guest"
+	done
+	exec {guest}<&-
+	wait $!
+	status=$?
+
+	if [ -n "$with_kunit" ]; then
+		wanted kunit
+		mkdir -p "$results/kunit"
+		count_kunit "$results/kernel.log"
+	fi
+	sed 's/^/# /' "$results/guest/stderr"
+	case $status in
+	124 | 125 | 126) guest_failed guest ;;
+	esac
+	for program in "${programs[@]%.sh}"; do
+		[ -d "$results/$program" ] || fail "$program" "did not run"
+	done
+}
+
+# From the line ":begin NAME" to ":end STATUS".
+smp_program() { # LINE
+	local name=${1#:begin } before=$failed
+
+	[[ $1 == ':begin '* ]] || return
+	wanted "$name"
+	mkdir -p "$results/$name"
+	count "$name" ''
+	case ${ended:=126} in
+	0 | 4) ;;
+	124) fail "$name" "did not end in its time" ;;
+	*) [ "$failed" -gt "$before" ] || fail "$name" "exit status $ended" ;;
+	esac
+}
+
 # --- all of it
 
 started=$SECONDS
 rm -rf "$results"
 mkdir -p "$results"
-lab_tests
-kunit
-kselftests
+if [ -n "$smp" ]; then
+	smp_tests
+else
+	lab_tests
+	kunit
+	kselftests
+fi
 
 echo
 if [ "$ran" = 0 ]; then
@@ -151,6 +256,7 @@ if [ ${#failures[@]} -gt 0 ]; then
 	printf '  %s\n' "${failures[@]}"
 fi
 echo "== $(minutes $((SECONDS - started)))"
+echo "$passed $failed $skipped" >"$results/counts"
 if [ "$skipped" -gt 0 ]; then
 	echo "$passed passed, $failed failed, $skipped skipped"
 else

@@ -8,6 +8,8 @@
 #	OUT	folder for logs and captures; without it, a temporary one that goes
 #		when the program ends
 #	XFRMCTL	the tool; looked for in PATH and in the source tree without it
+#	LAB_SLOW	how many times longer than usual to wait for something: for
+#		a machine that is emulated
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Where kselftest builds the programs in C.
@@ -114,7 +116,7 @@ look_again() { read -rt 0.01 -u "$NEVER" || :; }
 
 within() # SECONDS COMMAND...
 {
-	local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local until=$((${EPOCHREALTIME/./} + $1 * ${LAB_SLOW:-1} * 1000000))
 
 	while ! "${@:2}"; do
 		((${EPOCHREALTIME/./} < until)) || return
@@ -124,7 +126,7 @@ within() # SECONDS COMMAND...
 
 wait_for() # SECONDS COMMAND...
 {
-	within "$@" || { note "waited $1 s in vain for: ${*:2}"; return 1; }
+	within "$@" || { note "waited $(($1 * ${LAB_SLOW:-1})) s in vain for: ${*:2}"; return 1; }
 }
 
 says() { grep -qE -e "$2" "$OUT/$1.log"; } # NAME REGEX

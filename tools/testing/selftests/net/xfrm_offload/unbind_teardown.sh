@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # An unregister that waits for somebody says so after ten seconds.
-declare -r PROMPT_MS=2000
+declare -r PROMPT_MS=$((2000 * ${LAB_SLOW:-1}))
 
 timed() # COMMAND...: sets MS
 {
