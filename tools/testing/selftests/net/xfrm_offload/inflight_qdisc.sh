@@ -54,7 +54,9 @@ places()
 		SA_WORDS='if_id 7' POLICY_WORDS='if_id 7' flow_in \
 			"tbf: from an xfrm interface" tunnel v4 packet &&
 		upper_devices $((n + 5)) $((n + 6)) $((n + 8)) &&
-		behind_up $((n + 4)) && sockets_up
+		behind_up $((n + 4)) && sockets_up || return
+	# It might give a plain packet to a sibling.
+	REFUSED[$((n + 5))]=1
 }
 
 qdisc() # add|change TBF-WORDS
