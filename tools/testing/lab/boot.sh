@@ -128,7 +128,7 @@ smp() {
 	printf 'command=('
 	printf ' %q' "$@"
 	printf ' )\n'
-	printf 'run=%q top=%q cwd=%q tty=%q limit=%q\n' "$run" "$TOP" "$PWD" "$tty" "$limit"
+	printf 'top=%q cwd=%q tty=%q limit=%q\n' "$TOP" "$PWD" "$tty" "$limit"
 	printf 'console=%q off=%q share=( %s )\n' "$console" "$off" "${share[*]@Q}"
 	printf 'export LAB_SLOW=%q\n' "$slow"
 	for name in "${environment[@]}"; do

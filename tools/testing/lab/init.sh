@@ -3,7 +3,7 @@
 # Process 1 of a guest: mount, run one command in a session of its own, say how it ended, power off.
 # LAB_RUN, from the kernel's command line, is the directory on the host that boot.sh made for this guest.
 
-run='' top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' share=() command=()
+top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' share=() command=()
 # shellcheck source=/dev/null
 . "$LAB_RUN/command"
 

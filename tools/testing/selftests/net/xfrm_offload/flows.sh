@@ -72,7 +72,7 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 			${ESN:+flag esn} ${SA_WORDS:-} \
 			aead 'rfc4106(gcm(aes))' "$KEY" 128
 		[[ $offload == none ]] ||
-			set -- "$@" offload "$offload" dev "${PORT[$host]}" \
+			set -- "$@" offload "$offload" dev "${OFFLOAD_TO[$host]}" \
 				dir "$dir"
 	fi
 	ctl "$host" "$@"
@@ -96,7 +96,7 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 		# shellcheck disable=SC2086 # words, on purpose
 		set -- "$@" priority "${PRIORITY:-100}" ${POLICY_WORDS:-}
 		[[ $offload != packet ]] ||
-			set -- "$@" offload packet dev "${PORT[$host]}"
+			set -- "$@" offload packet dev "${OFFLOAD_TO[$host]}"
 		set -- "$@" tmpl src "${!end_src}" dst "${!end_dst}" \
 			proto esp reqid "$n" mode "$MODE" \
 			level "${LEVEL:-required}"

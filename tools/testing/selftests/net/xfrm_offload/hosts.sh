@@ -25,7 +25,7 @@ declare -r NSIM=/sys/bus/netdevsim
 declare -r NSIM_DEBUGFS=/sys/kernel/debug/netdevsim
 
 # The device that SAs and policies are offloaded to.
-declare -A PORT=([left]=nic0 [right]=nic0)
+declare -A OFFLOAD_TO=([left]=nic0 [right]=nic0)
 
 declare -A CALLS=() CALLS_BEFORE=()
 

@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-PORT[left]=bond0
+OFFLOAD_TO[left]=bond0
 # There are many cases: tshark has to read what all of them sent.
 PACE="-i 0.004"
 
@@ -147,10 +147,10 @@ numbers() { flow_numbers | tr '\n' ' '; }
 
 there_and_back()
 {
-	local what="slave down and up" round
+	local what="slave down and up"
 
 	set_up "$what" || return
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		ip -n left link set nic0 down
 		check "$what: nic1 takes over" wait_for 10 active_is nic1
 		moved_to "$what" spare
