@@ -423,6 +423,7 @@ void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 
 	RCU_INIT_POINTER(xdo->live_dev, NULL);
 	if (doom) {
+		xfrm_packet_offload_retire();
 		xfrm_pol_hold(xp);
 		xfrm_bind_doom(xdo, &xfrm_doomed.policies);
 		return;

@@ -53,6 +53,9 @@ void xfrm_bind_reap(struct net_device *dev);
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower);
 bool xfrm_bind_flush_doomed(void);
 
+u32 xfrm_packet_offload_generation(void);
+void xfrm_packet_offload_retire(void);
+
 bool xfrm_unbind_carries(const struct xfrm_state *x);
 void xfrm_unbind_stop_state(struct xfrm_state *x);
 void xfrm_unbind_stop_policy(struct xfrm_policy *xp);

@@ -32,14 +32,66 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 	return err;
 }
 
+/* How often an outbound policy was taken off its hardware, on any device. The
+ * hardware without the policy sends a packet of it as it is, though the SA is
+ * there; so packets that were marked before, and still wait, must not get to it.
+ */
+static atomic_t xfrm_packet_offload_gen;
+
+/**
+ * xfrm_packet_offload_generation - what a packet that is marked now carries
+ *
+ * Return: a number that changes when an outbound policy loses its hardware.
+ */
+u32 xfrm_packet_offload_generation(void)
+{
+	return atomic_read(&xfrm_packet_offload_gen);
+}
+
+/**
+ * xfrm_packet_offload_retire - packets marked up to now do not reach hardware
+ *
+ * For who has cleared live_dev of an outbound policy; the hardware may forget
+ * it a grace period later.
+ *
+ * Context: any.
+ */
+void xfrm_packet_offload_retire(void)
+{
+	/* Pairs with xfrm_packet_offload_stamp() */
+	smp_mb__before_atomic();
+	atomic_inc(&xfrm_packet_offload_gen);
+}
+
+/* A policy that was live after the number was read is counted as gone later, if
+ * ever: then the number does not match any more.
+ */
+static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
+				      struct xfrm_offload *xo)
+{
+	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
+	int i;
+
+	xo->seq.low = xfrm_packet_offload_generation();
+	smp_rmb();
+
+	for (i = 0; i < xdst->num_pols; i++)
+		if (xdst->pols[i]->xdo.converted ||
+		    (xdst->pols[i]->xdo.type == XFRM_DEV_OFFLOAD_PACKET &&
+		     !rcu_access_pointer(xdst->pols[i]->xdo.live_dev)))
+			return false;
+
+	return true;
+}
+
 /**
  * xfrm_packet_offload_mark - a packet starts its way to the hardware
  * @skb: plain packet; its dst is the bundle of @x
  * @x: packet offloaded SA
  *
  * Context: softirq or process.
- * Return: 0; after an error @skb is freed: -EINVAL if the SA is not valid,
- * -EHOSTUNREACH if the hardware is not the last to transform the packet, which
+ * Return: 0; after an error @skb is freed: -EINVAL if the SA is not valid or the
+ * policy is not on the hardware any more, -EHOSTUNREACH if the hardware is not the last to transform the packet, which
  * no hardware could do, -ENOMEM.
  */
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
@@ -64,6 +116,11 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 	sp->olen++;
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
+
+	if (unlikely(!xfrm_packet_offload_stamp(skb, xfrm_offload(skb))))
+		return xfrm_packet_offload_drop(skb, x,
+						LINUX_MIB_XFRMOUTUNBOUND,
+						-EINVAL);
 
 	return 0;
 }
@@ -177,6 +234,7 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	struct net_device *dev = skb->dev;
 
 	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
+	    xfrm_offload(skb)->seq.low != xfrm_packet_offload_generation() ||
 	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
 	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
 		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);

@@ -67,6 +67,7 @@ static int fake_policy_add(struct xfrm_policy *xp,
 static void fake_policy_delete(struct xfrm_policy *xp)
 {
 	nic.policy_delete++;
+	nic.delete_drained = poll_state_synchronize_rcu(nic.grace);
 }
 
 static void fake_policy_free(struct xfrm_policy *xp)
@@ -483,6 +484,7 @@ static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
 	sp->olen++;
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
+	xfrm_offload(skb)->seq.low = xfrm_packet_offload_generation();
 
 	return skb;
 }
@@ -556,6 +558,20 @@ static void queued_crypto_packet_dies(struct kunit *test)
 	drop_state(x);
 }
 
+/* Its SA lives on, but hardware without the policy sends the packet as it is. */
+static void packet_of_a_deleted_policy_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	nic.grace = get_state_synchronize_rcu();
+	drop_policy(xp);
+	KUNIT_EXPECT_TRUE(test, nic.delete_drained);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
 /* A copy of a packet shares its mark, and may go to another device. */
 static void copy_of_a_packet_keeps_its_mark(struct kunit *test)
 {
@@ -613,6 +629,7 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_of_a_deleted_sa_dies),
 	KUNIT_CASE(packet_at_the_wrong_device_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
+	KUNIT_CASE(packet_of_a_deleted_policy_dies),
 	KUNIT_CASE(copy_of_a_packet_keeps_its_mark),
 	KUNIT_CASE(requeued_packet_is_tested_again),
 	KUNIT_CASE(queued_crypto_packet_dies_below_a_bond),
