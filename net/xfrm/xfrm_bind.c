@@ -179,6 +179,36 @@ static bool xfrm_bind_made_room(int err)
 	       xfrm_bind_flush_doomed();
 }
 
+/* The end of an add callback, unless the driver has said meanwhile that the SA is
+ * broken: whoever looked into that found nothing to claim. He looks under the
+ * same lock. Larval states carry nothing.
+ */
+static bool xfrm_bind_settle_sound(struct net_device *dev, struct xfrm_state *x)
+{
+	bool sound;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	sound = !READ_ONCE(x->xso.broken) ||
+		x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	if (sound) {
+		WRITE_ONCE(x->xso.stage, XFRM_BIND_BOUND);
+		hlist_add_head(&x->xso.node, &dev->xfrm_bound.states);
+		__xfrm_bind_exit(&dev->xfrm_bound);
+	}
+	spin_unlock_bh(&xfrm_bind_lock);
+
+	return sound;
+}
+
+static void xfrm_bind_undo_state(struct net_device *dev, struct xfrm_state *x)
+{
+	RCU_INIT_POINTER(x->xso.live_dev, NULL);
+	dev->xfrmdev_ops->xdo_dev_state_delete(x);
+	if (dev->xfrmdev_ops->xdo_dev_state_free)
+		dev->xfrmdev_ops->xdo_dev_state_free(x);
+	xfrm_bind_exit(dev);
+}
+
 /**
  * xfrm_bind_state - offload an SA to its device
  * @x: SA with xso.dev, xso.real_dev, xso.type and xso.dir filled in, and a
@@ -191,8 +221,8 @@ static bool xfrm_bind_made_room(int err)
  *
  * Context: any that the driver's xdo_dev_state_add() can stand; takes
  * xfrm_bind_lock.
- * Return: 0; -ENODEV if the device is being unbound or leaves; an error of the
- * driver.
+ * Return: 0; -ENODEV if the device is being unbound or leaves; -EIO if the driver
+ * called xfrm_dev_state_invalidate() for @x; an error of the driver.
  */
 int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
@@ -213,8 +243,12 @@ int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 	}
 
 	xfrm_bind_go_live(dev, &x->xso);
-	xfrm_bind_settle(dev, &x->xso, XFRM_BIND_BOUND,
-			 &dev->xfrm_bound.states);
+	if (!xfrm_bind_settle_sound(dev, x)) {
+		NL_SET_ERR_MSG(extack, "The device says that the SA is broken");
+		xfrm_bind_undo_state(dev, x);
+		return -EIO;
+	}
+
 	return 0;
 }
 
