@@ -90,6 +90,8 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
 int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x);
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
+struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
+					  struct xfrm_state *x);
 bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 #else
 static inline void xfrm_dev_enter(struct net_device *dev)

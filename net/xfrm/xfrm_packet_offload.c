@@ -247,6 +247,32 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 }
 
 /**
+ * xfrm_crypto_offload_check - a packet with its ESP header meets another driver
+ * @skb: packet or list of segments, written for the hardware of @x (XFRM_XMIT)
+ * @x: SA of crypto offload
+ *
+ * Its payload is clear. A bond gives it to the slave that has @x; one that waited
+ * in the queue of a slave must not leave when the SA has moved to the next.
+ *
+ * Context: rcu_read_lock_bh(), with BH off.
+ * Return: @skb, or NULL if it was dropped.
+ */
+struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
+					  struct xfrm_state *x)
+{
+	struct net_device *dev = skb->dev;
+
+	if (likely(READ_ONCE(x->xso.real_dev) == dev ||
+		   READ_ONCE(x->xso.dev) == dev))
+		return skb;
+
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
+	dev_core_stats_tx_dropped_inc(dev);
+	kfree_skb_list(skb);
+	return NULL;
+}
+
+/**
  * xfrm_dev_agrees - ask the driver whether it takes a packet
  * @skb: the packet
  * @x: offloaded SA
