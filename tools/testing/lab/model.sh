@@ -14,8 +14,9 @@ only=${1-}
 # spin's verifier gives up beyond this
 memory_mb=1900
 
+# Two checks run at a time. A result waits in a file until its turn to be printed.
+declare -a jobs=()
 tests=0
-passed=0
 failed=0
 
 # Build the verifier of a model. $1: the model; $2: options of the verifier; then those of the model.
@@ -33,24 +34,50 @@ build() {
 }
 
 result() { # ok|not ok, WHAT
-	tests=$((tests + 1))
-	echo "$1 $tests $2"
-	case $1 in
-	ok) passed=$((passed + 1)) ;;
-	*)
-		failed=$((failed + 1))
+	echo "$1 - $2"
+	if [ "$1" = ok ]; then
+		rm -rf "$results/$name.d"
+	else
 		tail -n 5 "$results/$name.d/log" | sed 's/^/# /'
-		;;
-	esac
-	cd "$TOP" || exit
-	[ "$1" != ok ] || rm -rf "$results/$name.d"
+	fi
 }
 
-wanted() {
-	name="$1${2:+ $2}"
+# Is it asked for? Then it has a name, and a file for its result.
+check() {
+	local kind=$1
+
+	shift
+	case $kind in
+	holds) name="$*" ;;
+	ends) name="$1 ends" ;;
+	hurts) name="$1 ${*:3}" ;;
+	esac
 	name=${name// /_}
 	name=${name//-D/}
-	[[ $name == *"$only"* ]]
+	[[ $name == *"$only"* ]] || return
+	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
+		wait -n
+	done
+	report
+	jobs+=("$name")
+	{
+		"$kind" "$@" >"$results/$name.part"
+		mv "$results/$name.part" "$results/$name.tap"
+	} &
+}
+
+# Print the results whose turn it is.
+report() {
+	local file
+
+	while [ "$tests" -lt "${#jobs[@]}" ]; do
+		file="$results/${jobs[tests]}.tap"
+		[ -e "$file" ] || return
+		tests=$((tests + 1))
+		sed -E "s/^(ok|not ok) - /\1 $tests /" "$file"
+		grep -q '^ok ' "$file" || failed=$((failed + 1))
+		rm -f "$file"
+	done
 }
 
 states() { sed -nE 's/^ *([0-9.e+]+) states, stored.*/\1/p' log; }
@@ -59,7 +86,6 @@ states() { sed -nE 's/^ *([0-9.e+]+) states, stored.*/\1/p' log; }
 holds() {
 	local model=$1
 
-	wanted "$model" "${*:2}" || return
 	shift
 	if build "$model" -DSAFETY "$@" && ./pan -m100000 >>log 2>&1 &&
 		grep -q 'errors: 0' log && ! grep -qE 'out of memory|max search depth|MEMLIM' log; then
@@ -73,7 +99,6 @@ holds() {
 ends() {
 	local model=$1
 
-	wanted "$model" ends || return
 	if build "$model" -DNP && ./pan -l -m100000 >>log 2>&1 && grep -q 'errors: 0' log; then
 		result ok "$model comes to an end, always"
 	else
@@ -85,7 +110,6 @@ ends() {
 hurts() {
 	local model=$1 property=$2 found
 
-	wanted "$model" "${*:3}" || return
 	shift 2
 	if ! build "$model" "-DSAFETY -DBFS" "$@"; then
 		result 'not ok' "$model $* hurts $property"
@@ -104,56 +128,81 @@ hurts() {
 
 started=$SECONDS
 mkdir -p "$results"
+rm -f "$results"/*.part "$results"/*.tap
 echo "TAP version 13"
 
-holds device
-holds device -DTWO_SENDERS
-holds device -DCRYPTO
-hurts device cleartext -DNO_FENCE
-hurts device cleartext -DNO_DRAIN -DNO_USER
-hurts device cleartext -DNO_CONVERT -DNO_USER
-hurts device cleartext -DSTOP_BEFORE_FENCE -DNO_USER
-hurts device not_told -DNO_TELL
-hurts device deadlock -DNO_CLOSE -DNO_USER
-hurts device used_after_free -DCLAIM_WITHOUT_HOLD
-hurts device deadlock -DNO_REAP
-hurts device cleartext -DDELETE_AT_ONCE
-hurts device cleartext -DSTRIP_AT_CHECK -DNO_USER
-hurts device cleartext -DDELETE_AT_ONCE -DCRYPTO
-hurts device cleartext -DXMIT_BEFORE_HW_ONLY -DCRYPTO -DNO_USER
-hurts device cleartext -DFENCE_OUTSIDE_LOCK -DCRYPTO
+check holds device
+check holds device -DTWO_SENDERS
+check holds device -DCRYPTO
+check holds device -DFULL
+check hurts device cleartext -DNO_FENCE
+check hurts device cleartext -DNO_DRAIN -DNO_USER
+check hurts device cleartext -DNO_CONVERT -DNO_USER
+check hurts device cleartext -DSTOP_BEFORE_FENCE -DNO_USER
+check hurts device cleartext -DFEATURE_OFF_BEFORE_UNBIND -DNO_USER
+check hurts device not_told -DNO_TELL
+check hurts device not_in_time -DNO_CLOSE -DNO_USER
+check hurts device used_after_free -DCLAIM_WITHOUT_HOLD
+check hurts device not_in_time -DNO_REAP
+check hurts device deadlock -DREAP_WITHOUT_WAIT
+check hurts device cleartext -DDELETE_AT_ONCE
+check hurts device cleartext -DDELETE_AT_ONCE -DCRYPTO
+check hurts device cleartext -DDOOM_WITHOUT_DRAIN
+check hurts device cleartext -DDOOM_BEFORE_FENCE
+check hurts device not_in_time -DDOOM_WITHOUT_PENDING
+check hurts device used_after_free -DDOOM_WITHOUT_HOLD
+check hurts device deadlock -DPENDING_UNTIL_FREED
+check hurts device no_room -DADD_WITHOUT_FLUSH -DFULL
+check hurts device cleartext -DREQUEUED_UNTESTED -DNO_USER
+check hurts device cleartext -DXMIT_BEFORE_HW_ONLY -DCRYPTO -DNO_USER
 
-holds chain
-ends chain
-hurts chain cleartext -DNO_SEQCOUNT
-hurts chain cleartext -DREPLACE_WITHOUT_SEQCOUNT
+check holds chain
+check ends chain
+check hurts chain cleartext -DNO_SEQCOUNT
+check hurts chain cleartext -DREPLACE_WITHOUT_SEQCOUNT
 
-holds replace
-hurts replace cleartext -DBLOCKS_INVALID_ONLY
-hurts replace cleartext -DOLD_OUT_BEFORE_NEW_IN
-hurts replace not_healed -DPOLICY_LEFT_OFFLOADED
+check holds replace
+check hurts replace cleartext -DBLOCKS_INVALID_ONLY
+check hurts replace cleartext -DBLOCKS_SAME_KIND_ONLY
+check hurts replace cleartext -DOLD_OUT_BEFORE_NEW_IN
+check hurts replace not_healed -DPOLICY_LEFT_OFFLOADED
 
-holds rebind
-holds rebind -DTWO_SENDERS
-hurts rebind cleartext -DREBIND_WITHOUT_FENCE
-hurts rebind cleartext -DREBIND_WITHOUT_DRAIN
-hurts rebind cleartext -DREBIND_LIVE_BEFORE_REAL
-hurts rebind cleartext -DREBIND_REAP_LAST
-hurts rebind iv_twice -DREBIND_WITHOUT_COUNTERS -DTWO_SENDERS
-hurts rebind iv_twice -DREBIND_ADD_BEFORE_STOP -DTWO_SENDERS
-hurts rebind not_told -DREBIND_REFUSAL_IS_SILENT
-hurts rebind used_after_free -DREBIND_FORGETS_DEAD
-hurts rebind used_after_free -DREBIND_WITHOUT_REAP
-hurts rebind torn_down_twice -DREBIND_WITHOUT_CLOSE
+check holds rebind
+check holds rebind -DADD
+check holds rebind -DCRYPTO
+check holds rebind -DTWO_SENDERS
+check hurts rebind cleartext -DSUSPEND_WITHOUT_FENCE
+check hurts rebind cleartext -DSUSPEND_WITHOUT_DRAIN
+check hurts rebind torn_down_twice -DSUSPEND_WITHOUT_CLOSE -DADD
+check hurts rebind used_after_free -DSUSPEND_WITHOUT_REAP
+check hurts rebind iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
+check hurts rebind iv_twice -DREBIND_ADD_BEFORE_STOP -DTWO_SENDERS
+check hurts rebind cleartext -DREBIND_LIVE_BEFORE_REAL
+check hurts rebind cleartext -DREBIND_PUBLISH_BEFORE_POLICY
+check hurts rebind cleartext -DREBIND_KEEPS_SA_WITHOUT_POLICY
+check hurts rebind not_told -DREBIND_REFUSAL_IS_SILENT
+check hurts rebind used_after_free -DREBIND_FORGETS_DEAD
+check hurts rebind cleartext -DXMIT_ANYWHERE -DCRYPTO
 
-holds migrate
-hurts migrate cleartext -DMIGRATE_WITHOUT_FENCE
-hurts migrate cleartext -DMIGRATE_WITHOUT_DRAIN
-hurts migrate iv_twice -DMIGRATE_WITHOUT_COUNTERS
-hurts migrate iv_twice -DMIGRATE_ADD_BEFORE_STOP
-hurts migrate iv_twice -DMIGRATE_PUBLISH_BEFORE_ADD
-hurts migrate not_in_time -DMIGRATE_WITHOUT_PENDING
-hurts migrate torn_down_twice -DNO_STAGE
+check holds invalidate
+check hurts invalidate sent_on_broken -DGO_LIVE_WITHOUT_LOOK
+check hurts invalidate used_after_free -DBROKEN_WITHOUT_HOLD
+check hurts invalidate torn_down_twice -DBROKEN_CLAIMS_ANY
+check hurts invalidate not_told -DADD_FORGETS_BROKEN
+check hurts invalidate not_told -DREBIND_FORGETS_BROKEN
+
+check holds migrate
+check hurts migrate cleartext -DMIGRATE_WITHOUT_FENCE
+check hurts migrate cleartext -DMIGRATE_WITHOUT_DRAIN
+check hurts migrate iv_twice -DMIGRATE_WITHOUT_COUNTERS
+check hurts migrate iv_twice -DMIGRATE_ADD_BEFORE_STOP
+check hurts migrate iv_twice -DMIGRATE_PUBLISH_BEFORE_ADD
+check hurts migrate not_in_time -DMIGRATE_WITHOUT_PENDING
+check hurts migrate torn_down_twice -DNO_STAGE
+
+wait
+report
+passed=$((tests - failed))
 
 echo "1..$tests"
 if [ "$tests" = 0 ]; then

@@ -113,7 +113,7 @@ proctype replace()
 	/* C: xfrm_policy_insert_list() */
 	hlist_add_behind_rcu(NEW, HEAD);
 	printf("user: the new policy is at the head\n");
-	/* C: __xfrm_policy_unlink() */
+	/* C: __xfrm_policy_unlink(), under xfrm_policy_hash_generation */
 	unlink_begin();
 	linked[OLD] = false;
 	hlist_del_rcu(OLD);

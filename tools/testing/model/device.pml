@@ -4,11 +4,12 @@
  * deletes another, and the garbage collector frees what nobody uses any more.
  *
  * The device goes down and is unregistered, or it stays up and loses the SAs
- * (esp-hw-offload switched off, an SA declared broken). The latter is the hard
- * case: whatever is queued for it is still sent.
+ * because esp-hw-offload is switched off. The latter is the hard case: whatever
+ * is queued for it is still sent.
  *
  * -DCRYPTO: the same with crypto offload, where software numbers the packets
- * and the hardware encrypts.
+ * and the hardware encrypts. -DFULL: the hardware has room for one SA; the user
+ * deletes his and adds another one.
  */
 
 #include "xfrm.pml"
@@ -27,7 +28,7 @@ bool unlisted;			/* not found by dev_get_by_index() any more */
 proctype transmit(byte me)
 {
 	byte s, out, number, live;
-	bool marked, written, again;
+	bool marked, out_of_sight, written, again;
 
 	/* C: xfrm_policy_lookup_bytype(); chain.pml shows that it never misses */
 	if
@@ -92,11 +93,9 @@ xmit:
 	rcu_read_lock(me);
 	if :: out == NIC && down -> goto out_free :: else fi;
 
-	/* C: validate_xmit_xfrm(); not for one that was validated and has no
-	 * sec_path, dequeue_skb()
-	 */
+	/* C: validate_xmit_xfrm(); xfrm_offload() finds no mark that is hidden */
 	if
-	:: marked ->
+	:: marked && !out_of_sight ->
 #ifdef CRYPTO
 #ifdef XMIT_BEFORE_HW_ONLY
 		if :: written -> goto driver :: else fi;
@@ -110,43 +109,39 @@ xmit:
 		if :: x[s].state != VALID -> goto out_free :: else fi;
 #endif
 		if :: out != x[s].real -> goto out_free :: else fi;
-		printf("sender %d: the frame passes xfrm_packet_offload_check()\n", me);
-#ifdef STRIP_AT_CHECK
-		marked = false;
-		xfrm_state_put(s)
-#endif
+		out_of_sight = true;
+		printf("sender %d: the frame passes xfrm_packet_offload_check()\n", me)
 	:: else
 	fi;
 #ifdef CRYPTO
+	goto driver;
 write:
-	/* C: esp_xmit(): on another device software encrypts */
+	/* C: XFRM_XMIT; esp_xmit(): on another device software encrypts */
 	if
-	:: out != x[s].dev -> atomic { emit(x[s].key, number) }; goto out_free
+	:: written
+	:: !written && out != x[s].dev -> atomic { emit(x[s].key, number) }; goto out_free
 	:: else -> written = true
 	fi;
 #endif
 
 driver:
-	/* C: sch_direct_xmit(): the queue is stopped, or the driver busy */
+	/* C: sch_direct_xmit(), dev_requeue_skb(): the queue is stopped, or the
+	 * driver busy
+	 */
 	if
 	:: !again ->
 		again = true;
 		rcu_read_unlock(me);
 		printf("sender %d: device %d is busy, the frame goes back into the queue\n", me, out);
+		/* C: xfrm_packet_offload_requeued(), from dequeue_skb() */
+#ifndef REQUEUED_UNTESTED
+		if :: x[s].hw_only -> out_of_sight = false :: else fi;
+#endif
 		goto xmit
 	:: true
 	fi;
 #ifdef CRYPTO
-	atomic {
-		if
-		:: dev[out].gone -> REFUSE(used_after_free)
-		:: dev[out].hw[s] == RUNNING -> emit(x[s].key, number)
-		:: dev[out].hw[s] == STOPPED
-		:: else ->
-			printf("device %d: ESP header, clear payload\n", out);
-			REFUSE(cleartext)
-		fi
-	};
+	hardware_crypto(out, s, number);
 #else
 	hardware(out);
 #endif
@@ -167,28 +162,38 @@ out_end:
 #define CONVERT	offloaded_policy = false; printf("unbind: the policy is in software\n")
 #endif
 
+/* C: ndo_set_features(): the hardware may stop at once */
+#define ESP_OFF		dev[NIC].off = true; printf("device 1: ESP is off\n")
+
 proctype cause()
 {
-	byte h;
-	bool mine[NSA];
+	bool ours;
+	byte mine[NSA];
 
 	if
 	:: true ->
-		/* The device stays up */
+		/* C: __netdev_update_features(), xfrm_dev_features() */
 		LOCK(rtnl);
-		xfrm_dev_unbind(NIC, 0, h, mine, CONVERT);
+#ifdef FEATURE_OFF_BEFORE_UNBIND
+		ESP_OFF;
+#endif
+		xfrm_bind_close(NIC, FEATURE);
+		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
+#ifndef FEATURE_OFF_BEFORE_UNBIND
+		ESP_OFF;
+#endif
 		UNLOCK(rtnl)
 	:: true ->
 		/* C: unregister_netdevice_many_notify(): dev_close_many() first */
 		LOCK(rtnl);
 		down = true;
 		synchronize_net(0);
-		xfrm_dev_unbind(NIC, 0, h, mine, CONVERT);
+		/* C: xfrm_dev_down() */
+		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
 		/* C: xfrm_dev_unregister() */
 		unlisted = true;
-		dev[NIC].leaving = true;
-		dev[NIC].closed = true;
-		xfrm_dev_unbind(NIC, 0, h, mine, CONVERT);
+		dev[NIC].closed = dev[NIC].closed | LEAVING;
+		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
 		UNLOCK(rtnl);
 		/* C: netdev_wait_allrefs_any() */
 		dev[NIC].refs == 0;
@@ -200,22 +205,35 @@ proctype cause()
 }
 
 /* C: xfrm_del_sa() */
+#define DEL_SA(me)	\
+	atomic { held = x[0].in_sad; if :: held -> x[0].refs++ :: else fi }; \
+	if \
+	:: held -> xfrm_state_delete(me, 0, taken); xfrm_state_put(0) \
+	:: else \
+	fi
+
 proctype delete_sa(byte me)
 {
-	byte d, h;
+	bool held, taken;
 
-	atomic {
-		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
-	};
-	xfrm_state_delete(me, 0, d, h);
-	xfrm_state_put(0);
-out:
-	skip
+	DEL_SA(me)
 }
 
+#ifdef FULL
+#define NO_ROOM		(dev[NIC].hw[0] == RUNNING || dev[NIC].hw[0] == STOPPED)
+#else
+#define NO_ROOM		false
+#endif
+
 /* C: xfrm_add_sa() */
-proctype add_sa()
+proctype add_sa(byte me)
 {
+	bool held, taken, room;
+
+#ifdef FULL
+	DEL_SA(me);
+	if :: !taken && !held -> goto out :: else fi;
+#endif
 	/* C: xfrm_dev_state_add(): dev_get_by_index() */
 	atomic {
 		if
@@ -240,17 +258,25 @@ proctype add_sa()
 			x[1].dev = 0;
 			x[1].refs = 0;
 			x[1].state = DEAD;
-			printf("user: SA 1 is refused, the device goes\n");
+			printf("user: SA 1 is refused, the device is closed\n");
 			goto out
 		:: else -> dev[NIC].pending++
 		fi
 	};
-	driver_add(NIC, 1);
-	/* C: xfrm_bind_go_live() */
-#ifndef CRYPTO
-	x[1].hw_only = true;
+#ifdef FULL
+	/* C: xfrm_bind_made_room() */
+	room = !NO_ROOM;
+#ifndef ADD_WITHOUT_FLUSH
+	if
+	:: !room -> xfrm_bind_flush_doomed(); room = !NO_ROOM
+	:: else
+	fi;
 #endif
-	x[1].live = NIC;
+	if :: !room -> REFUSE(no_room) :: else fi;
+#endif
+	driver_add(NIC, 1);
+	xfrm_bind_go_live(NIC, 1);
+	/* C: xfrm_bind_settle() */
 	atomic { x[1].stage = BOUND; dev[NIC].pending-- };
 	/* C: xfrm_state_add() */
 	x[1].in_sad = true;
@@ -277,11 +303,17 @@ init {
 #ifdef TWO_SENDERS
 		run transmit(1);
 #endif
+#ifdef FULL
+		run add_sa(2);
+		run xfrm_doomed_work_fn(0, 3);
+#else
+#ifndef TWO_SENDERS
 #ifndef NO_USER
 		run delete_sa(2);
+		run xfrm_doomed_work_fn(0, 3);
 #endif
-#ifndef TWO_SENDERS
-		run add_sa();
+		run add_sa(3);
+#endif
 #endif
 		run gc(0, 1);
 		run gc(1, 2);

@@ -103,13 +103,7 @@ out:
 	driver_delete(h, 0); \
 	driver_free(h, 0)
 #else
-#define STOP_OLD(h)	\
-	driver_unbind(h, 0); \
-	LOCK(x[0].lock); \
-	x[0].oseq = dev[h].seq[0]; \
-	UNLOCK(x[0].lock); \
-	driver_delete(h, 0); \
-	driver_free(h, 0)
+#define STOP_OLD(h)	xfrm_unbind_stop_state(0)
 #endif
 
 /* C: xfrm_state_publish() */
@@ -141,8 +135,7 @@ out:
 		if \
 		:: driver_add(TARGET, 1); \
 			x[1].packet = true; \
-			x[1].hw_only = true; \
-			x[1].live = TARGET; \
+			xfrm_bind_go_live(TARGET, 1); \
 			atomic { x[1].stage = BOUND; dev[TARGET].pending-- } \
 		:: true -> \
 			refused = true; \
@@ -152,8 +145,8 @@ out:
 
 proctype migrate(byte me)
 {
-	byte d, h;
-	bool refused, to_device;
+	byte h;
+	bool refused, to_device, taken;
 
 	if :: to_device = true :: to_device = false fi;
 
@@ -208,7 +201,7 @@ proctype migrate(byte me)
 		if :: h -> TELL(0) :: else fi
 	:: else ->
 		PUBLISH;
-		xfrm_state_delete(me, 0, d, h)
+		xfrm_state_delete(me, 0, taken)
 	fi;
 	xfrm_state_put(1);
 	/* Who made the SA INVALID tells of it: an unbind, or we */
@@ -227,20 +220,18 @@ out:
 /* The old device, or the new one, is set down and unregistered */
 proctype cause()
 {
-	byte d, h;
-	bool mine[NSA];
+	byte d;
+	bool ours;
+	byte mine[NSA];
 
 	if :: d = NIC :: d = TARGET fi;
 	LOCK(rtnl);
-	dev[d].leaving = true;
-	dev[d].closed = true;
-	dev[d].pending == 0;
-	xfrm_bind_claim_one(d, 0, mine);
-	xfrm_bind_claim_one(d, 1, mine);
-	STEPS(d, 0, mine, skip);
-	IF_MINE(0, TELL(0); CLAIM_PUT(0));
-	IF_MINE(1, TELL(1); CLAIM_PUT(1));
-	REAP(d, h, mine);
+	dev[d].closed = LEAVING;
+	xfrm_bind_close(d, UNBIND);
+	xfrm_bind_claim(d, mine);
+	xfrm_unbind_batch(0, mine, skip);
+	REAP(d, ours);
+	check_in_time(d);
 	if :: dev[d].refs != 0 -> REFUSE(not_in_time) :: else fi;
 	UNLOCK(rtnl);
 	dev[d].refs == 0;
@@ -251,12 +242,12 @@ proctype cause()
 /* C: xfrm_del_sa() */
 proctype delete_sa(byte me)
 {
-	byte d, h;
+	bool taken;
 
 	atomic {
 		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
 	};
-	xfrm_state_delete(me, 0, d, h);
+	xfrm_state_delete(me, 0, taken);
 	xfrm_state_put(0);
 out:
 	skip
@@ -270,6 +261,7 @@ init {
 		run migrate(3);
 		run gc(0, 1);
 		run gc(1, 2);
+		run xfrm_doomed_work_fn(0, 4);
 		run cause()
 	}
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A bond fails over: its SA moves from the hardware of one slave (device 1) to
- * that of the other (device 2), or the latter refuses it. Meanwhile a user
- * deletes the SA or adds one, and frames wait in the queues of both slaves. The
- * old slave stays up until its queues are empty, then it is gone.
+ * that of the other (device 2), or the latter refuses it, or refuses the policy.
+ * Meanwhile a user deletes the SA, and frames wait in the queues of
+ * the bond and of both slaves. The old slave stays up until its queues are
+ * empty, then it is gone. At the end the bond is unregistered, which may also
+ * come when it is suspended and no slave has followed.
  *
- * The SA stays VALID: it is fenced by live_dev alone.
+ * The SA stays VALID: it is fenced by live_dev alone. Hardware that has the SA,
+ * and not the policy, sends as it is.
+ *
+ * -DADD: a user adds an SA, and deletes none. -DCRYPTO: with crypto offload. The bond writes the ESP header, the
+ * slave's hardware encrypts.
  */
+
+#ifndef CRYPTO
+#define POLICIES
+#endif
 
 #include "xfrm.pml"
 
@@ -14,14 +24,25 @@
 #define SECOND	WIRE
 
 byte primary = FIRST;		/* curr_active_slave */
-bool offloaded_policy = true;
+bool offloaded_policy = true;	/* xdo.type == XFRM_DEV_OFFLOAD_PACKET */
 bool first_down;		/* its queues are empty, nothing new gets in */
 
+#ifdef CRYPTO
+#define MATCHES(s)	(!x[s].packet)
+#else
 #define MATCHES(s)	(offloaded_policy && x[s].packet && x[s].dev == BOND)
+#endif
+
+/* "leads": may a frame of the SA leave through this device? */
+#define xfrm_packet_offload_check(s, leads, live)	\
+	live = x[s].live; \
+	if :: !live -> goto out_free :: else fi; \
+	if :: x[s].state != VALID -> goto out_free :: else fi; \
+	if :: !(leads) -> goto out_free :: else fi
 
 proctype transmit(byte me)
 {
-	byte s, out, live;
+	byte s, out, live, number;
 	bool again;
 
 	/* C: xfrm_state_find() */
@@ -41,30 +62,69 @@ proctype transmit(byte me)
 	rcu_read_unlock(me);
 	if :: s == NSA -> goto out_drop :: else fi;
 
+#ifdef CRYPTO
+	/* C: xfrm_output_one() */
+	LOCK(x[s].lock);
+	if
+	:: x[s].state != VALID -> UNLOCK(x[s].lock); xfrm_state_put(s); goto out_drop
+	:: else
+	fi;
+	x[s].oseq++;
+	number = x[s].oseq;
+	UNLOCK(x[s].lock);
+#else
 	/* C: xfrm_packet_offload_mark() */
 	if :: x[s].state != VALID -> xfrm_state_put(s); goto out_drop :: else fi;
+#endif
 	printf("sender %d: a frame of SA %d starts its way\n", me, s);
 
 	/* C: validate_xmit_xfrm() for the bond itself, then bond_start_xmit() */
-	if :: !x[s].live -> xfrm_state_put(s); goto out_drop :: else fi;
+	rcu_read_lock(me);
+#ifdef CRYPTO
+	if :: !x[s].hw_only -> goto write :: else fi;
+#endif
+	xfrm_packet_offload_check(s, true, live);
+#ifdef CRYPTO
+write:
+	/* C: esp_xmit(), to software if the SA has lost the bond */
+	if
+	:: x[s].dev != BOND -> atomic { emit(x[s].key, number) }; goto out_free
+	:: else
+	fi;
+#endif
 	out = primary;
 	printf("sender %d: the bond hands the frame to device %d\n", me, out);
+	rcu_read_unlock(me);
 
 xmit:
 	rcu_read_lock(me);
 	if :: out == FIRST && first_down -> goto out_free :: else fi;
-	/* C: xfrm_packet_offload_check() for the slave */
-	live = x[s].live;
-	if :: !live -> goto out_free :: else fi;
-	if :: x[s].state != VALID -> goto out_free :: else fi;
-	if :: out != x[s].real -> goto out_free :: else fi;
+	/* C: validate_xmit_xfrm() for the slave */
+#ifdef CRYPTO
+	if :: !x[s].hw_only -> goto written :: else fi;
+#endif
+	xfrm_packet_offload_check(s, out == x[s].real, live);
 	printf("sender %d: the frame passes xfrm_packet_offload_check()\n", me);
-	/* C: sch_direct_xmit() */
+#ifdef CRYPTO
+	goto driver;
+written:
+	/* C: XFRM_XMIT: the ESP header is for the hardware of real_dev */
+#ifndef XMIT_ANYWHERE
+	if :: out != x[s].real -> goto out_free :: else fi;
+#endif
+	printf("sender %d: the frame passes XFRM_XMIT\n", me);
+driver:
+#endif
+	/* C: sch_direct_xmit(), xfrm_packet_offload_requeued() */
 	if
 	:: !again -> again = true; rcu_read_unlock(me); goto xmit
 	:: true
 	fi;
+#ifdef CRYPTO
+	hardware_crypto(out, s, number);
+#else
 	hardware(out);
+#endif
 out_free:
 	xfrm_state_put(s);
 	rcu_read_unlock(me);
@@ -75,18 +135,18 @@ out_drop:
 /* C: xfrm_del_sa() */
 proctype delete_sa(byte me)
 {
-	byte d, h;
+	bool taken;
 
 	atomic {
 		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
 	};
-	xfrm_state_delete(me, 0, d, h);
+	xfrm_state_delete(me, 0, taken);
 	xfrm_state_put(0);
 out:
 	skip
 }
 
-/* C: xfrm_add_sa() on the bond: bond_ipsec_add_sa() picks the slave */
+/* C: xfrm_add_sa() on the bond; bond_ipsec_state_add() */
 proctype add_sa()
 {
 	byte slave;
@@ -101,14 +161,15 @@ proctype add_sa()
 			x[1].refs = 2;
 			x[1].key = 1;
 			x[1].dev = BOND;
+#ifndef CRYPTO
 			x[1].packet = true
+#endif
 		fi
 	};
 	slave = primary;
 	x[1].real = slave;
 	driver_add(slave, 1);
-	x[1].hw_only = true;
-	x[1].live = BOND;
+	xfrm_bind_go_live(BOND, 1);
 	atomic { x[1].stage = BOUND; dev[BOND].pending-- };
 	x[1].in_sad = true;
 	LOCK(x[1].lock);
@@ -119,170 +180,134 @@ out:
 	skip
 }
 
-#ifdef REBIND_WITHOUT_DRAIN
-#define SETTLE		skip
+#ifdef POLICIES
+#define POLICY_OFF	dev[primary].policy = false
 #else
-#define SETTLE		synchronize_net(0)
-#endif
-
-#ifdef REBIND_WITHOUT_FENCE
-#define PAUSE(s)	skip
-#else
-#define PAUSE(s)	LOCK(x[s].lock); x[s].live = 0; UNLOCK(x[s].lock)
-#endif
-
-/* The old hardware stops and tells where */
-#ifdef REBIND_WITHOUT_COUNTERS
-#define STOP_OLD(s)	\
-	driver_delete(FIRST, s); \
-	driver_free(FIRST, s)
-#else
-#define STOP_OLD(s)	\
-	driver_unbind(FIRST, s); \
-	LOCK(x[s].lock); \
-	x[s].oseq = dev[FIRST].seq[s]; \
-	UNLOCK(x[s].lock); \
-	driver_delete(FIRST, s); \
-	driver_free(FIRST, s)
-#endif
-
-/* Back to the packets, unless a user deleted the SA meanwhile: he found that
- * the binding was not his, so it is ours to end
- */
-#ifdef REBIND_FORGETS_DEAD
-#define DELETED_MEANWHILE(s)	false
-#else
-#define DELETED_MEANWHILE(s)	(x[s].state == DEAD)
-#endif
-
-#ifdef REBIND_LIVE_BEFORE_REAL
-#define PUBLISH(s)	\
-	LOCK(x[s].lock); \
-	atomic { x[s].live = BOND; x[s].stage = BOUND }; \
-	x[s].real = SECOND; \
-	UNLOCK(x[s].lock)
-#else
-#define PUBLISH(s)	\
-	x[s].real = SECOND; \
-	LOCK(x[s].lock); \
-	if \
-	:: DELETED_MEANWHILE(s) -> \
-		UNLOCK(x[s].lock); \
-		driver_delete(SECOND, s); \
-		driver_free(SECOND, s); \
-		xfrm_bind_release(s) \
-	:: else -> \
-		atomic { x[s].live = BOND; x[s].stage = BOUND }; \
-		UNLOCK(x[s].lock); \
-		printf("bond: SA %d goes on\n", s) \
-	fi
+#define POLICY_OFF	skip
 #endif
 
 #ifdef REBIND_REFUSAL_IS_SILENT
-#define REFUSED(s)	xfrm_unbind_fence(s); xfrm_bind_release(s)
+#define LOSE(s)		if :: mine[s] -> xfrm_unbind_fence(s); xfrm_bind_release(s); CLAIM_PUT(s); mine[s] = NOTHING :: else fi
 #else
-#define REFUSED(s)	xfrm_unbind_fence(s); xfrm_bind_release(s); TELL(s)
+#define LOSE(s)		skip
 #endif
 
-#ifdef REBIND_ADD_BEFORE_STOP
-#define MOVE(s)	\
-	driver_add(SECOND, s); \
-	STOP_OLD(s); \
-	PUBLISH(s)
+/* Its SAs go with a policy that the new hardware does not take */
+#ifdef REBIND_KEEPS_SA_WITHOUT_POLICY
+#define LOSE_WITH_POLICY(s)	skip
 #else
-#define MOVE(s)	\
-	STOP_OLD(s); \
+#define LOSE_WITH_POLICY(s)	\
+	if :: kept[s] -> kept[s] = false; mine[s] = ON_HARDWARE :: else fi
+#endif
+
+/* C: xfrm_rebind_add_policies(): the one policy */
+#ifdef CRYPTO
+#define ADD_POLICY	skip
+#else
+#define ADD_POLICY	\
 	if \
-	:: driver_add(SECOND, s); PUBLISH(s) \
-	:: true -> \
-		printf("device 2: refuses SA %d\n", s); \
-		offloaded_policy = false; \
-		REFUSED(s) \
+	:: offloaded_policy -> \
+		if \
+		:: dev[SECOND].policy = true \
+		:: true -> \
+			printf("device 2: refuses the policy\n"); \
+			lost_policy = true; \
+			LOSE_WITH_POLICY(0); \
+			LOSE_WITH_POLICY(1) \
+		fi \
+	:: else \
 	fi
 #endif
 
-#ifdef REBIND_WITHOUT_CLOSE
-#define REBIND_CLOSE	skip
-#else
-#define REBIND_CLOSE	xfrm_bind_close(BOND)
-#endif
+/* C: xfrm_policy_unbind_convert() */
+#define CONVERT	\
+	if \
+	:: lost_policy -> offloaded_policy = false; printf("unbind: the policy is in software\n") \
+	:: else \
+	fi
 
-/* What deletions left on the old slave is freed before that goes; and before the
- * first SA is back: one that is deleted then has had no grace period yet.
- */
-#ifdef REBIND_WITHOUT_REAP
-#define REAP_EARLY	skip
-#define REAP_LATE	skip
+#define PUBLISH_ALL	\
+	xfrm_rebind_publish_state(BOND, SECOND, 0, kept, taken); \
+	xfrm_rebind_publish_state(BOND, SECOND, 1, kept, taken)
+
+/* C: xfrm_dev_rebind(), under RTNL */
+#ifdef REBIND_PUBLISH_BEFORE_POLICY
+#define ADD_AND_PUBLISH		PUBLISH_ALL; ADD_POLICY
 #else
-#ifdef REBIND_REAP_LAST
-#define REAP_EARLY	skip
-#define REAP_LATE	REAP(BOND, h, dying)
-#else
-#define REAP_EARLY	REAP(BOND, h, dying)
-#define REAP_LATE	skip
+#define ADD_AND_PUBLISH		ADD_POLICY
 #endif
-#endif
+#define xfrm_dev_rebind()	\
+	xfrm_bind_unpark(BOND, mine); \
+	IF_MINE(0, xfrm_rebind_add_state(SECOND, 0, mine, kept)); \
+	IF_MINE(1, xfrm_rebind_add_state(SECOND, 1, mine, kept)); \
+	ADD_AND_PUBLISH; \
+	if \
+	:: mine[0] || mine[1] || lost_policy -> \
+		LOSE(0); \
+		LOSE(1); \
+		xfrm_unbind_batch(0, mine, CONVERT) \
+	:: else \
+	fi; \
+	PUBLISH_ALL; \
+	xfrm_bind_open(BOND, SUSPENDED)
 
 proctype failover()
 {
-	byte h;
-	bool mine[NSA], dying[NSA];
+	bool ours, taken, lost_policy;
+	byte mine[NSA];
+	bool kept[NSA];
 
+	/* C: bond_change_active_slave() */
 	LOCK(rtnl);
-	REBIND_CLOSE;
-	xfrm_bind_claim_one(BOND, 0, mine);
-	xfrm_bind_claim_one(BOND, 1, mine);
-	IF_MINE(0, PAUSE(0));
-	IF_MINE(1, PAUSE(1));
+#ifdef REBIND_ADD_BEFORE_STOP
+	driver_add(SECOND, 0);
+#endif
+	xfrm_dev_suspend(BOND, 0, mine, ours, POLICY_OFF);
 	primary = SECOND;
-	SETTLE;
-	REAP_EARLY;
-	IF_MINE(0, MOVE(0));
-	IF_MINE(1, MOVE(1));
-	IF_MINE(0, CLAIM_PUT(0));
-	IF_MINE(1, CLAIM_PUT(1));
-	REAP_LATE;
+	if
+	:: xfrm_dev_rebind()
+	:: true		/* no slave follows */
+	fi;
 	check_told();
-	xfrm_bind_open(BOND);
 	/* The old slave is set down and unregistered */
 	first_down = true;
 	synchronize_net(0);
 	dev[FIRST].gone = true;
 	printf("device 1 is gone\n");
-	mine[0] = false;
-	mine[1] = false;
 	/* The bond is unregistered */
-	xfrm_bind_close(BOND);
-	xfrm_bind_claim_one(BOND, 0, mine);
-	xfrm_bind_claim_one(BOND, 1, mine);
-	IF_MINE(0, FENCE(0));
-	IF_MINE(1, FENCE(1));
-	offloaded_policy = false;
-	DRAIN(0);
-	IF_MINE(0, xfrm_unbind_stop_state(SECOND, 0));
-	IF_MINE(1, xfrm_unbind_stop_state(SECOND, 1));
-	IF_MINE(0, TELL(0); CLAIM_PUT(0));
-	IF_MINE(1, TELL(1); CLAIM_PUT(1));
-	REAP(BOND, h, mine);
-	check_told();
+	dev[BOND].closed = dev[BOND].closed | LEAVING;
+	lost_policy = true;
+	xfrm_dev_unbind(BOND, 0, mine, ours, CONVERT);
+	POLICY_OFF;
 	if :: dev[BOND].refs != 0 -> REFUSE(not_in_time) :: else fi;
 	UNLOCK(rtnl);
-	dev[BOND].refs == 0;
 	dev[BOND].gone = true
 }
 
 init {
 	atomic {
 		bound_sa(0, BOND, FIRST);
+#ifdef CRYPTO
+		x[0].packet = false;
+		x[0].hw_only = false;
+		offloaded_policy = false;
+#endif
+#ifdef POLICIES
+		dev[FIRST].policy = true;
+#endif
 		run transmit(0);
 #ifdef TWO_SENDERS
 		run transmit(1);
 #else
+#ifdef ADD
 		run add_sa();
 		run gc(1, 2);
-#endif
+#else
 		run delete_sa(2);
 		run gc(0, 1);
+		run xfrm_doomed_work_fn(0, 3);
+#endif
+#endif
 		run failover()
 	}
 }

@@ -15,13 +15,18 @@ bool replaced;			/* the new SA is VALID */
 #define MATCHES(s)	(x[s].in_sad && (offloaded_policy == x[s].packet))
 #define USABLE(s)	(MATCHES(s) && x[s].state == VALID)
 
-/* What xfrm_unbound_blocks() takes for a reason to drop the packet. An SA that
- * is VALID by now, or is about to be, was not found a moment ago.
+/* C: xfrm_unbound_stands(): a reason to drop the packet. An SA that is VALID by
+ * now, or is about to be, was not found a moment ago. One in software counts
+ * even if the policy is offloaded at the moment, and the other way round.
  */
 #ifdef BLOCKS_INVALID_ONLY
 #define BLOCKS(s)	(x[s].in_sad && x[s].state == INVALID)
 #else
+#ifdef BLOCKS_SAME_KIND_ONLY
+#define BLOCKS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || USABLE(s)))
+#else
 #define BLOCKS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || x[s].state == VALID))
+#endif
 #endif
 
 proctype transmit(byte me)
@@ -63,11 +68,11 @@ out:
 
 proctype cause()
 {
-	byte h;
-	bool mine[NSA];
+	bool ours;
+	byte mine[NSA];
 
 	LOCK(rtnl);
-	xfrm_dev_unbind(NIC, 0, h, mine, CONVERT);
+	xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
 	UNLOCK(rtnl);
 	unbound = true
 }
@@ -75,8 +80,7 @@ proctype cause()
 /* C: xfrm_add_sa() of a software SA with the address and SPI of SA 0 */
 proctype new_sa()
 {
-	byte d, h;
-	bool yields;
+	bool yields, taken;
 
 	/* C: xfrm_state_add(), xfrm_unbound_yield() */
 	LOCK(state_lock);
@@ -86,7 +90,7 @@ proctype new_sa()
 	fi;
 #ifdef OLD_OUT_BEFORE_NEW_IN
 	if
-	:: yields -> UNLOCK(state_lock); xfrm_state_delete(1, 0, d, h); xfrm_state_put(0); LOCK(state_lock)
+	:: yields -> UNLOCK(state_lock); xfrm_state_delete(1, 0, taken); xfrm_state_put(0); LOCK(state_lock)
 	:: else
 	fi;
 #endif
@@ -99,7 +103,7 @@ proctype new_sa()
 	UNLOCK(state_lock);
 #ifndef OLD_OUT_BEFORE_NEW_IN
 	if
-	:: yields -> xfrm_state_delete(1, 0, d, h); xfrm_state_put(0)
+	:: yields -> xfrm_state_delete(1, 0, taken); xfrm_state_put(0)
 	:: else
 	fi;
 #endif
@@ -128,6 +132,7 @@ init {
 		run transmit(0);
 		run cause();
 		run new_sa();
-		run gc(0, 1)
+		run gc(0, 1);
+		run xfrm_doomed_work_fn(0, 3)
 	}
 }

@@ -13,12 +13,18 @@
 
 /* C: enum in include/net/xfrm.h; ABSENT: not there yet, or memory given back */
 mtype = { ABSENT, VOID, VALID, INVALID, DEAD };
-/* C: enum xfrm_bind_stage */
-mtype = { NONE, BOUND, DELETING, DELETED, FREEING, UNBINDING };
+/* C: enum xfrm_bind_stage; DELETING is for what carries nothing outbound */
+mtype = { NONE, BOUND, DOOMED, DELETED, FREEING, UNBINDING, PARKED };
 /* An SA as the hardware sees it. STOPPED: drops what comes; REMOVED: there is
  * no rule any more, but the driver still has memory for it.
  */
 mtype = { EMPTY, RUNNING, STOPPED, REMOVED };
+
+/* C: enum xfrm_closed */
+#define UNBIND		1
+#define LEAVING		2
+#define FEATURE		4
+#define SUSPENDED	8
 
 typedef sa {
 	mtype state = ABSENT;	/* km.state */
@@ -33,6 +39,8 @@ typedef sa {
 	byte real;		/* xso.real_dev */
 	bool hw_only;		/* xso.hw_only */
 	bool packet;		/* xso.type == XFRM_DEV_OFFLOAD_PACKET */
+	bool doomed;		/* in xfrm_doomed, or in the hands of its work */
+	bool broken;		/* xso.broken */
 	byte invalidated;	/* became INVALID */
 	byte told;		/* EXPIREs with XFRMA_UNBOUND */
 }
@@ -40,9 +48,12 @@ typedef sa {
 typedef nic {
 	bool gone;		/* memory given back */
 	byte refs;		/* dev_hold() of xfrm */
-	bool closed;		/* xfrm_bound.closed */
-	bool leaving;		/* xfrm_bound.leaving */
+	byte closed;		/* xfrm_bound.closed */
 	byte pending;		/* xfrm_bound.pending */
+	bool off;		/* esp-hw-offload: the hardware has stopped */
+#ifdef POLICIES
+	bool policy;		/* has the policy */
+#endif
 	mtype hw[NSA] = EMPTY;
 	byte seq[NSA];		/* the hardware's own counter */
 }
@@ -52,7 +63,7 @@ nic dev[NDEV];
 bool rtnl;
 
 /* What must never be. One name each, so that spin's report says which. */
-bool cleartext, iv_twice, torn_down_twice, used_after_free, not_told, told_twice, not_healed, not_in_time;
+bool cleartext, iv_twice, torn_down_twice, used_after_free, not_told, told_twice, not_healed, not_in_time, no_room, sent_on_broken;
 
 /* A protecting policy is there until a user removes it */
 bool configured = true;
@@ -69,7 +80,7 @@ byte used[3];			/* by key: bit n: sequence number n has left */
 /* --- RCU. A bit for each process that may be inside a read section. A grace
  * period waits for those that are inside when it starts, and for no others.
  */
-#define WAITERS	4
+#define WAITERS	5
 
 byte inside;
 byte awaited[WAITERS];
@@ -81,7 +92,8 @@ byte awaited[WAITERS];
 		awaited[0] = awaited[0] & ~(1 << me); \
 		awaited[1] = awaited[1] & ~(1 << me); \
 		awaited[2] = awaited[2] & ~(1 << me); \
-		awaited[3] = awaited[3] & ~(1 << me) \
+		awaited[3] = awaited[3] & ~(1 << me); \
+		awaited[4] = awaited[4] & ~(1 << me) \
 	}
 #define synchronize_net(w)	\
 	awaited[w] = inside; \
@@ -143,6 +155,13 @@ byte awaited[WAITERS];
 	if :: used[k] & (1 << (n)) -> REFUSE(iv_twice) :: else fi; \
 	used[k] = used[k] | (1 << (n))
 
+#ifdef POLICIES
+#define RULE(d, s)	(!dev[d].off && dev[d].hw[s] == RUNNING && dev[d].policy)
+#else
+#define RULE(d, s)	(!dev[d].off && dev[d].hw[s] == RUNNING)
+#endif
+#define SILENT(d, s)	(!dev[d].off && dev[d].hw[s] == STOPPED)
+
 /* C: ndo_start_xmit() of device d, and the NIC: it encrypts under the SA that
  * its selector gives it, drops for an SA that was stopped, and forwards as it
  * is what matches no rule.
@@ -154,17 +173,17 @@ byte awaited[WAITERS];
 		:: else \
 		fi; \
 		if \
-		:: dev[d].hw[0] == RUNNING -> \
+		:: RULE(d, 0) -> \
 			dev[d].seq[0] = dev[d].seq[0] + 1; \
 			printf("device %d: sends ESP, key %d, number %d\n", d, x[0].key, dev[d].seq[0]); \
 			emit(x[0].key, dev[d].seq[0]) \
-		:: dev[d].hw[1] == RUNNING -> \
+		:: !RULE(d, 0) && RULE(d, 1) -> \
 			dev[d].seq[1] = dev[d].seq[1] + 1; \
 			printf("device %d: sends ESP, key %d, number %d\n", d, x[1].key, dev[d].seq[1]); \
 			emit(x[1].key, dev[d].seq[1]) \
 		:: else -> \
 			if \
-			:: dev[d].hw[0] == STOPPED || dev[d].hw[1] == STOPPED \
+			:: SILENT(d, 0) || SILENT(d, 1) \
 			:: else -> \
 				if \
 				:: configured -> \
@@ -176,7 +195,37 @@ byte awaited[WAITERS];
 		fi \
 	}
 
+/* The same under crypto offload: a frame of SA s with its ESP header and its
+ * number, and a payload that is still to be encrypted.
+ */
+#define hardware_crypto(d, s, number)	\
+	atomic { \
+		if \
+		:: dev[d].gone -> REFUSE(used_after_free) \
+		:: else \
+		fi; \
+		if \
+		:: RULE(d, s) -> emit(x[s].key, number) \
+		:: SILENT(d, s) \
+		:: else -> \
+			printf("device %d: ESP header, clear payload\n", d); \
+			REFUSE(cleartext) \
+		fi \
+	}
+
 /* --- net/xfrm/xfrm_bind.c. Each atomic is a section under xfrm_bind_lock. */
+
+/* C: xfrm_bind_go_live() */
+#ifdef GO_LIVE_WITHOUT_LOOK
+#define xfrm_bind_go_live(d, s)	\
+	x[s].hw_only = x[s].packet; \
+	x[s].live = d
+#else
+#define xfrm_bind_go_live(d, s)	\
+	x[s].hw_only = x[s].packet; \
+	x[s].live = d; \
+	if :: x[s].broken -> x[s].live = 0 :: else fi
+#endif
 
 /* C: xfrm_bind_release() */
 #define xfrm_bind_release(s)	\
@@ -188,63 +237,95 @@ byte awaited[WAITERS];
 		x[s].stage = NONE \
 	}
 
-/* C: xfrm_bind_free_state(), with the delete that a deletion left to it */
-#define xfrm_bind_free_state(d, hwdev, s)	\
-	DEFERRED_DELETE(hwdev, s); \
-	driver_free(hwdev, s); \
+/* C: xfrm_bind_free_state() */
+#define xfrm_bind_free_state(d, s)	\
+	driver_free(x[s].real, s); \
 	xfrm_bind_release(s); \
-	dev[d].pending--
+	dev[d].pending = dev[d].pending - (1 + HELD)
 
-#ifdef DELETE_AT_ONCE
-#define DEFERRED_DELETE(hwdev, s)	skip
+/* How long "pending" counts what is deleted: while it is DOOMED */
+#ifdef DOOM_WITHOUT_PENDING
+#define HOLD_DEVICE(d)	skip
+#define LET_DEVICE(d)	skip
+#define HELD		0
 #else
-#define DEFERRED_DELETE(hwdev, s)	driver_delete(hwdev, s)
+#define HOLD_DEVICE(d)	dev[d].pending++
+#ifdef PENDING_UNTIL_FREED
+#define LET_DEVICE(d)	skip
+#define HELD		1
+#else
+#define LET_DEVICE(d)	dev[d].pending--
+#define HELD		0
+#endif
 #endif
 
-/* C: xfrm_dev_state_delete(), under x->lock. The fence is part of the taking:
- * an unbind that finds the SA taken finds it fenced, too.
+#ifdef DOOM_WITHOUT_HOLD
+#define DOOM_HOLD(s)	skip
+#define DOOM_PUT(s)	skip
+#else
+#define DOOM_HOLD(s)	x[s].refs++
+#define DOOM_PUT(s)	xfrm_state_put(s)
+#endif
+
+#ifdef DOOM_WITHOUT_DRAIN
+#define DOOM_DRAIN(w)	skip
+#else
+#define DOOM_DRAIN(w)	synchronize_net(w)
+#endif
+
+/* C: xfrm_bind_delete_state() */
+#define xfrm_bind_delete_state(s)	\
+	driver_delete(x[s].real, s); \
+	atomic { x[s].stage = DELETED; LET_DEVICE(x[s].dev) }
+
+/* C: xfrm_bind_doom() */
+#define xfrm_bind_doom(s)	atomic { DOOM_HOLD(s); x[s].doomed = true }
+
+/* What follows the taking: nobody else has the binding, and "pending" holds its
+ * device, so that the fence needs no lock.
  */
 #ifdef DELETE_AT_ONCE
-#define xfrm_dev_state_delete(s, d, hwdev)	\
+#define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_delete_state(s)
+#else
+#ifdef DOOM_BEFORE_FENCE
+#define FENCE_AND_DOOM(s)	xfrm_bind_doom(s); x[s].live = 0; x[s].hw_only = true
+#else
+#define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_doom(s)
+#endif
+#endif
+
+/* C: xfrm_dev_state_delete(), under x->lock; xfrm_bind_take() */
+#define xfrm_dev_state_delete(s, taken)	\
 	atomic { \
-		d = 0; \
+		taken = (x[s].stage == BOUND); \
 		if \
-		:: x[s].stage == BOUND -> \
-			x[s].stage = DELETING; d = x[s].dev; hwdev = x[s].real; dev[d].pending++ \
+		:: taken -> x[s].stage = DOOMED; HOLD_DEVICE(x[s].dev) \
 		:: else \
 		fi \
 	}; \
 	if \
-	:: d -> \
-		x[s].live = 0; \
-		x[s].hw_only = 1; \
-		driver_delete(hwdev, s); \
-		atomic { x[s].stage = DELETED; dev[d].pending-- } \
+	:: taken -> taken = false; FENCE_AND_DOOM(s) \
 	:: else \
 	fi
-#else
-#ifdef FENCE_OUTSIDE_LOCK
-#define xfrm_dev_state_delete(s, d, hwdev)	\
-	atomic { \
-		d = 0; \
-		if :: x[s].stage == BOUND -> x[s].stage = DELETED; d = 1 :: else fi \
-	}; \
-	if :: d -> x[s].live = 0; x[s].hw_only = 1 :: else fi
-#else
-#define xfrm_dev_state_delete(s, d, hwdev)	\
-	atomic { \
-		if \
-		:: x[s].stage == BOUND -> x[s].live = 0; x[s].hw_only = 1; x[s].stage = DELETED \
-		:: else \
-		fi \
-	}
-#endif
-#endif
+
+/* C: xfrm_doomed_work_fn() */
+proctype xfrm_doomed_work_fn(byte s; byte w)
+{
+end_idle:
+	x[s].doomed;
+	DOOM_DRAIN(w);
+	xfrm_bind_delete_state(s);
+	DOOM_PUT(s);
+	x[s].doomed = false
+}
+
+/* C: xfrm_bind_flush_doomed() */
+#define xfrm_bind_flush_doomed()	!x[0].doomed && !x[1].doomed
 
 /* C: __xfrm_state_delete() under x->lock, of xfrm_state_delete(). BH is off: a
  * grace period waits for it.
  */
-#define xfrm_state_delete(me, s, d, hwdev)	\
+#define xfrm_state_delete(me, s, taken)	\
 	rcu_read_lock(me); \
 	LOCK(x[s].lock); \
 	if \
@@ -252,7 +333,7 @@ byte awaited[WAITERS];
 		x[s].state = DEAD; \
 		x[s].in_sad = false; \
 		printf("user: SA %d is dead\n", s); \
-		xfrm_dev_state_delete(s, d, hwdev); \
+		xfrm_dev_state_delete(s, taken); \
 		xfrm_state_put(s) \
 	:: else \
 	fi; \
@@ -262,7 +343,7 @@ byte awaited[WAITERS];
 /* C: xfrm_state_gc_task(), xfrm_state_gc_destroy(), xfrm_dev_state_free() */
 proctype gc(byte s; byte w)
 {
-	byte d, h;
+	byte d;
 
 end_idle:
 	(x[s].state == DEAD && x[s].refs == 0);
@@ -271,12 +352,12 @@ end_idle:
 		d = 0;
 		if
 		:: x[s].stage == DELETED ->
-			x[s].stage = FREEING; d = x[s].dev; h = x[s].real; dev[d].pending++
+			x[s].stage = FREEING; d = x[s].dev; dev[d].pending++
 		:: else
 		fi
 	};
 	if
-	:: d -> xfrm_bind_free_state(d, h, s)
+	:: d -> xfrm_bind_free_state(d, s)
 	:: else
 	fi;
 	atomic {
@@ -289,16 +370,16 @@ end_idle:
 /* C: xfrm_bind_close(); xfrm_bind_enter() asks CLOSED() */
 #ifdef NO_CLOSE
 #define CLOSED(d)		false
-#define xfrm_bind_close(d)	skip
+#define xfrm_bind_close(d, why)	skip
 #else
-#define CLOSED(d)		dev[d].closed
-#define xfrm_bind_close(d)	\
-	dev[d].closed = true; \
+#define CLOSED(d)		(dev[d].closed != 0)
+#define xfrm_bind_close(d, why)	\
+	dev[d].closed = dev[d].closed | (why); \
 	dev[d].pending == 0
 #endif
 
 /* C: xfrm_bind_open() */
-#define xfrm_bind_open(d)	dev[d].closed = dev[d].leaving
+#define xfrm_bind_open(d, why)	dev[d].closed = dev[d].closed & ~(why)
 
 #ifdef CLAIM_WITHOUT_HOLD
 #define CLAIM_HOLD(s)	skip
@@ -317,63 +398,57 @@ end_idle:
 #define CLAIM_STAGE(s)	x[s].stage = UNBINDING
 #endif
 
+/* A batch, mine[s]: what of SA s is this task's */
+#define NOTHING		0
+#define ON_HARDWARE	1	/* struct xfrm_bind_batch bound */
+#define OFF_HARDWARE	2	/* struct xfrm_bind_batch parked, or lost */
+
 /* C: xfrm_bind_claim(), which lets go of the lock between batches */
 #define xfrm_bind_claim_one(d, s, mine)	\
 	atomic { \
 		if \
 		:: CLAIMABLE(s, d) -> \
 			if :: x[s].state == ABSENT || x[s].refs == 0 -> REFUSE(used_after_free) :: else fi; \
-			CLAIM_HOLD(s); CLAIM_STAGE(s); mine[s] = true \
+			CLAIM_HOLD(s); CLAIM_STAGE(s); mine[s] = ON_HARDWARE \
 		:: else \
 		fi \
 	}
+#define xfrm_bind_claim(d, mine)	\
+	xfrm_bind_claim_one(d, 0, mine); \
+	xfrm_bind_claim_one(d, 1, mine)
 
-/* C: xfrm_unbind_fence() */
-#define xfrm_unbind_fence(s)	\
-	if :: x[s].state == ABSENT -> REFUSE(used_after_free) :: else fi; \
-	LOCK(x[s].lock); \
-	x[s].live = 0; \
-	x[s].hw_only = 1; \
-	if \
-	:: x[s].state == VALID || x[s].state == VOID -> \
-		x[s].state = INVALID; \
-		x[s].invalidated++; \
-		printf("unbind: SA %d is INVALID\n", s) \
-	:: else \
-	fi; \
-	UNLOCK(x[s].lock)
+/* C: xfrm_bind_park() */
+#define xfrm_bind_park_one(s, mine)	\
+	atomic { if :: mine[s] -> x[s].stage = PARKED; mine[s] = NOTHING :: else fi }
 
-/* C: xfrm_unbind_stop_state(), with xfrm_replay_adopt() */
-#define xfrm_unbind_stop_state(h, s)	\
-	driver_unbind(h, s); \
-	LOCK(x[s].lock); \
-	x[s].oseq = dev[h].seq[s]; \
-	UNLOCK(x[s].lock); \
-	driver_delete(h, s); \
-	driver_free(h, s); \
-	xfrm_bind_release(s)
+/* C: xfrm_bind_unpark() */
+#define xfrm_bind_unpark_one(d, s, mine)	\
+	atomic { \
+		if \
+		:: x[s].dev == d && x[s].stage == PARKED -> x[s].stage = UNBINDING; mine[s] = OFF_HARDWARE \
+		:: else \
+		fi \
+	}
+#define xfrm_bind_unpark(d, mine)	\
+	xfrm_bind_unpark_one(d, 0, mine); \
+	xfrm_bind_unpark_one(d, 1, mine)
 
-/* C: xfrm_unbind_tell_state() */
-#define xfrm_unbind_tell_state(s)	\
-	if \
-	:: x[s].state == INVALID -> \
-		x[s].told++; \
-		printf("key manager: EXPIRE of SA %d\n", s) \
-	:: else \
-	fi
+/* C: xfrm_bind_again() */
+#define xfrm_bind_again(d, s)	\
+	xfrm_bind_go_live(d, s); \
+	x[s].stage = BOUND
 
 /* C: xfrm_bind_reap(). One dying SA: it still has users, or none. */
-#define xfrm_bind_reap_one(d, h, s, mine)	\
+#define xfrm_bind_reap_one(d, s, ours)	\
 	atomic { \
-		mine[s] = false; \
 		if \
 		:: x[s].dev == d && x[s].stage == DELETED && x[s].refs > 0 -> \
-			x[s].refs++; x[s].stage = FREEING; h = x[s].real; dev[d].pending++; mine[s] = true \
+			x[s].refs++; x[s].stage = FREEING; dev[d].pending++; ours = true \
 		:: else \
 		fi \
 	}; \
 	if \
-	:: mine[s] -> xfrm_bind_free_state(d, h, s); xfrm_state_put(s) \
+	:: ours -> ours = false; xfrm_bind_free_state(d, s); xfrm_state_put(s) \
 	:: else \
 	fi
 
@@ -383,13 +458,63 @@ end_idle:
 #define xfrm_bind_gone(d)	(dev[d].pending == 0 && !DYING(0, d) && !DYING(1, d))
 
 #ifdef NO_REAP
-#define REAP(d, h, mine)	skip
+#define REAP(d, ours)	skip
 #else
-#define REAP(d, h, mine)	\
-	xfrm_bind_reap_one(d, h, 0, mine); \
-	xfrm_bind_reap_one(d, h, 1, mine); \
+#ifdef REAP_WITHOUT_WAIT
+#define REAP_WAIT(d)	skip
+#else
+#define REAP_WAIT(d)	dev[d].pending == 0
+#endif
+#define REAP(d, ours)	\
+	REAP_WAIT(d); \
+	xfrm_bind_reap_one(d, 0, ours); \
+	xfrm_bind_reap_one(d, 1, ours); \
 	xfrm_bind_gone(d)
 #endif
+
+/* --- net/xfrm/xfrm_unbind.c */
+
+/* C: xfrm_unbind_carries() */
+#define CARRIES(s)	(x[s].state == VALID || x[s].state == VOID)
+
+/* C: xfrm_unbind_fence() */
+#define xfrm_unbind_fence(s)	\
+	if :: x[s].state == ABSENT -> REFUSE(used_after_free) :: else fi; \
+	LOCK(x[s].lock); \
+	x[s].live = 0; \
+	x[s].hw_only = true; \
+	if \
+	:: CARRIES(s) -> \
+		x[s].state = INVALID; \
+		x[s].invalidated++; \
+		printf("unbind: SA %d is INVALID\n", s) \
+	:: else \
+	fi; \
+	UNLOCK(x[s].lock)
+
+/* C: xfrm_unbind_stop_state(), with xfrm_replay_adopt(). Software keeps the
+ * numbers of crypto offload.
+ */
+#define xfrm_unbind_stop_state(s)	\
+	driver_unbind(x[s].real, s); \
+	if \
+	:: x[s].packet -> \
+		LOCK(x[s].lock); \
+		x[s].oseq = dev[x[s].real].seq[s]; \
+		UNLOCK(x[s].lock) \
+	:: else \
+	fi; \
+	driver_delete(x[s].real, s); \
+	driver_free(x[s].real, s)
+
+/* C: xfrm_unbind_tell_state() */
+#define xfrm_unbind_tell_state(s)	\
+	if \
+	:: x[s].state == INVALID -> \
+		x[s].told++; \
+		printf("key manager: EXPIRE of SA %d\n", s) \
+	:: else \
+	fi
 
 #ifdef NO_TELL
 #define TELL(s)			skip
@@ -411,22 +536,33 @@ end_idle:
 
 #define IF_MINE(s, step)	if :: mine[s] -> step :: else fi
 
+/* C: xfrm_unbind_finish_states() for one SA */
+#define STOP(s)		if :: mine[s] == ON_HARDWARE -> xfrm_unbind_stop_state(s) :: else fi
+#define FINISH(s)	\
+	xfrm_bind_release(s); \
+	TELL(s); \
+	CLAIM_PUT(s); \
+	mine[s] = NOTHING
+
+/* C: xfrm_unbind_batch() */
 #ifdef STOP_BEFORE_FENCE
-#define STEPS(d, w, mine, convert)	\
+#define xfrm_unbind_batch(w, mine, convert)	\
 	DRAIN(w); \
-	IF_MINE(0, xfrm_unbind_stop_state(d, 0)); \
-	IF_MINE(1, xfrm_unbind_stop_state(d, 1)); \
+	IF_MINE(0, STOP(0)); \
+	IF_MINE(1, STOP(1)); \
 	IF_MINE(0, FENCE(0)); \
 	IF_MINE(1, FENCE(1)); \
-	convert
+	convert; \
+	IF_MINE(0, FINISH(0)); \
+	IF_MINE(1, FINISH(1))
 #else
-#define STEPS(d, w, mine, convert)	\
+#define xfrm_unbind_batch(w, mine, convert)	\
 	IF_MINE(0, FENCE(0)); \
 	IF_MINE(1, FENCE(1)); \
 	convert; \
 	DRAIN(w); \
-	IF_MINE(0, xfrm_unbind_stop_state(d, 0)); \
-	IF_MINE(1, xfrm_unbind_stop_state(d, 1))
+	IF_MINE(0, STOP(0); FINISH(0)); \
+	IF_MINE(1, STOP(1); FINISH(1))
 #endif
 
 /* By the time that an unbind returns, who became INVALID was told of once */
@@ -440,19 +576,134 @@ end_idle:
 		fi \
 	}
 
+/* ... and the device, still closed, has nothing */
+#define check_in_time(d)	\
+	atomic { \
+		if \
+		:: (x[0].dev == d && x[0].stage != NONE) || \
+		   (x[1].dev == d && x[1].stage != NONE) -> REFUSE(not_in_time) \
+		:: else \
+		fi \
+	}
+
 /* C: xfrm_dev_unbind(), under RTNL */
-#define xfrm_dev_unbind(d, w, h, mine, convert)	\
-	xfrm_bind_close(d); \
-	xfrm_bind_claim_one(d, 0, mine); \
-	xfrm_bind_claim_one(d, 1, mine); \
-	STEPS(d, w, mine, convert); \
-	IF_MINE(0, TELL(0); CLAIM_PUT(0)); \
-	IF_MINE(1, TELL(1); CLAIM_PUT(1)); \
-	REAP(d, h, mine); \
-	mine[0] = false; \
-	mine[1] = false; \
+#define xfrm_dev_unbind(d, w, mine, ours, convert)	\
+	xfrm_bind_close(d, UNBIND); \
+	xfrm_bind_claim(d, mine); \
+	xfrm_bind_unpark(d, mine); \
+	xfrm_unbind_batch(w, mine, convert); \
+	REAP(d, ours); \
 	check_told(); \
-	xfrm_bind_open(d)
+	check_in_time(d); \
+	xfrm_bind_open(d, UNBIND | SUSPENDED)
+
+/* --- net/xfrm/xfrm_rebind.c */
+
+/* C: xfrm_rebind_fence() */
+#ifdef SUSPEND_WITHOUT_FENCE
+#define xfrm_rebind_fence(s)	skip
+#else
+#define xfrm_rebind_fence(s)	\
+	LOCK(x[s].lock); \
+	x[s].live = 0; \
+	x[s].hw_only = true; \
+	UNLOCK(x[s].lock)
+#endif
+
+#ifdef SUSPEND_WITHOUT_DRAIN
+#define SUSPEND_DRAIN(w)	skip
+#else
+#define SUSPEND_DRAIN(w)	synchronize_net(w)
+#endif
+
+#ifdef SUSPEND_WITHOUT_CLOSE
+#define SUSPEND_CLOSE(d)	skip
+#else
+#define SUSPEND_CLOSE(d)	xfrm_bind_close(d, SUSPENDED)
+#endif
+
+#ifdef SUSPEND_WITHOUT_REAP
+#define SUSPEND_REAP(d, ours)	skip
+#else
+#define SUSPEND_REAP(d, ours)	REAP(d, ours)
+#endif
+
+#ifdef SUSPEND_WITHOUT_COUNTERS
+#define SUSPEND_STOP(s)	\
+	driver_delete(x[s].real, s); \
+	driver_free(x[s].real, s)
+#else
+#define SUSPEND_STOP(s)	xfrm_unbind_stop_state(s)
+#endif
+
+/* C: bond_ipsec_state_free(), bond_ipsec_state_add() */
+#ifdef REBIND_LIVE_BEFORE_REAL
+#define NO_REAL(s)		skip
+#define REAL_EARLY(s, hw)	skip
+#define REAL_LATE(s, hw)	x[s].real = hw
+#else
+#define NO_REAL(s)		x[s].real = 0
+#define REAL_EARLY(s, hw)	x[s].real = hw
+#define REAL_LATE(s, hw)	skip
+#endif
+
+/* C: xfrm_dev_suspend(), under RTNL. policy: its policies stop, too */
+#define xfrm_dev_suspend(d, w, mine, ours, policy)	\
+	SUSPEND_CLOSE(d); \
+	xfrm_bind_claim(d, mine); \
+	IF_MINE(0, xfrm_rebind_fence(0)); \
+	IF_MINE(1, xfrm_rebind_fence(1)); \
+	SUSPEND_DRAIN(w); \
+	IF_MINE(0, SUSPEND_STOP(0); NO_REAL(0)); \
+	IF_MINE(1, SUSPEND_STOP(1); NO_REAL(1)); \
+	policy; \
+	SUSPEND_REAP(d, ours); \
+	xfrm_bind_park_one(0, mine); \
+	xfrm_bind_park_one(1, mine); \
+	printf("device %d is suspended\n", d)
+
+/* C: xfrm_rebind_possible() */
+#ifdef REBIND_FORGETS_BROKEN
+#define POSSIBLE(s)	true
+#else
+#define POSSIBLE(s)	!x[s].broken
+#endif
+
+/* C: xfrm_rebind_add_states() for one SA; xfrm_rebind_drop_state(),
+ * xfrm_rebind_lose(). What is not lost goes to "kept".
+ */
+#define xfrm_rebind_add_state(hw, s, mine, kept)	\
+	if \
+	:: !CARRIES(s) -> xfrm_bind_release(s); CLAIM_PUT(s); mine[s] = NOTHING \
+	:: else -> \
+		if \
+		:: POSSIBLE(s) -> \
+			REAL_EARLY(s, hw); driver_add(hw, s); mine[s] = NOTHING; kept[s] = true \
+		:: true -> printf("device %d: SA %d is lost\n", hw, s) \
+		fi \
+	fi
+
+/* C: xfrm_rebind_publish_states() for one SA. Who deleted it meanwhile found
+ * that it is not bound.
+ */
+#ifdef REBIND_FORGETS_DEAD
+#define DELETED_MEANWHILE(s)	false
+#else
+#define DELETED_MEANWHILE(s)	!CARRIES(s)
+#endif
+#define xfrm_rebind_publish_state(d, hw, s, kept, taken)	\
+	if \
+	:: kept[s] -> \
+		LOCK(x[s].lock); \
+		xfrm_bind_again(d, s); \
+		REAL_LATE(s, hw); \
+		printf("device %d has SA %d again\n", d, s); \
+		if :: DELETED_MEANWHILE(s) -> xfrm_dev_state_delete(s, taken) :: else fi; \
+		UNLOCK(x[s].lock); \
+		CLAIM_PUT(s); \
+		kept[s] = false \
+	:: else \
+	fi
 
 /* An SA on its device, in the SAD, and VALID: how most models start */
 #define bound_sa(s, d, h)	\
