@@ -173,7 +173,7 @@ check holds rebind -DCRYPTO
 check holds rebind -DTWO_SENDERS
 check hurts rebind cleartext -DSUSPEND_WITHOUT_FENCE
 check hurts rebind cleartext -DSUSPEND_WITHOUT_DRAIN
-check hurts rebind torn_down_twice -DSUSPEND_WITHOUT_CLOSE -DADD
+check hurts rebind used_after_free -DSUSPEND_WITHOUT_CLOSE -DADD
 check hurts rebind used_after_free -DSUSPEND_WITHOUT_REAP
 check hurts rebind iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
 check hurts rebind iv_twice -DREBIND_ADD_BEFORE_STOP -DTWO_SENDERS
