@@ -669,6 +669,12 @@ end_idle:
 #define POSSIBLE(s)	!x[s].broken
 #endif
 
+#ifdef REBIND_ADD_BEFORE_STOP
+#define REBIND_ADD(hw, s)	skip
+#else
+#define REBIND_ADD(hw, s)	driver_add(hw, s)
+#endif
+
 /* C: xfrm_rebind_add_states() for one SA; xfrm_rebind_drop_state(),
  * xfrm_rebind_lose(). What is not lost goes to "kept".
  */
@@ -678,7 +684,7 @@ end_idle:
 	:: else -> \
 		if \
 		:: POSSIBLE(s) -> \
-			REAL_EARLY(s, hw); driver_add(hw, s); mine[s] = NOTHING; kept[s] = true \
+			REAL_EARLY(s, hw); REBIND_ADD(hw, s); mine[s] = NOTHING; kept[s] = true \
 		:: true -> printf("device %d: SA %d is lost\n", hw, s) \
 		fi \
 	fi
