@@ -197,7 +197,7 @@ out:
 #define LOSE_WITH_POLICY(s)	skip
 #else
 #define LOSE_WITH_POLICY(s)	\
-	if :: kept[s] -> kept[s] = false; mine[s] = ON_HARDWARE :: else fi
+	if :: kept[s] -> REAL_LATE(s, SECOND); kept[s] = false; mine[s] = ON_HARDWARE :: else fi
 #endif
 
 /* C: xfrm_rebind_add_policies(): the one policy */
