@@ -43,9 +43,10 @@ static DECLARE_WORK(xfrm_broken_work, xfrm_broken_work_fn);
  *	free
  * @reason: XFRM_UNBIND_DRIVER, or what tells the key manager more
  *
- * From here on no packet of packet offload starts on its way to the hardware.
- * The SA becomes INVALID a little later, with all the steps of an unbind, the
- * driver's callbacks among them. The first call for an SA counts.
+ * From here on no packet of packet offload starts on its way to the hardware,
+ * but for a moment in which the SA is just being added. The SA becomes INVALID a
+ * little later, with all the steps of an unbind, the driver's callbacks among
+ * them. The first call for an SA counts.
  *
  * Context: any; takes no lock.
  */

@@ -230,8 +230,12 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x)
 {
 	struct net_device *live = rcu_dereference_bh(x->xso.live_dev);
-	struct net_device *real_dev = READ_ONCE(x->xso.real_dev);
 	struct net_device *dev = skb->dev;
+	struct net_device *real_dev;
+
+	/* A rebind sets real_dev, then live_dev. */
+	smp_rmb();
+	real_dev = READ_ONCE(x->xso.real_dev);
 
 	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
 	    xfrm_offload(skb)->seq.low != xfrm_packet_offload_generation() ||
