@@ -19,7 +19,7 @@ struct fake_nic {
 	int refuse;
 	int unbind_says;
 	u64 seq;
-	unsigned long grace;
+	struct rcu_gp_oldstate grace;
 	bool drained, delete_drained;
 	struct completion freed;
 };
@@ -37,7 +37,7 @@ static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 static void fake_state_delete(struct xfrm_state *x)
 {
 	nic.state_delete++;
-	nic.delete_drained = poll_state_synchronize_rcu(nic.grace);
+	nic.delete_drained = poll_state_synchronize_rcu_full(&nic.grace);
 }
 
 static void fake_state_free(struct xfrm_state *x)
@@ -50,7 +50,7 @@ static int fake_state_unbind(struct net_device *dev, struct xfrm_state *x,
 			     struct xfrm_dev_counters *final)
 {
 	nic.state_unbind++;
-	nic.drained = poll_state_synchronize_rcu(nic.grace);
+	nic.drained = poll_state_synchronize_rcu_full(&nic.grace);
 	final->seq = nic.seq;
 	final->bytes = 100;
 	final->packets = 1;
@@ -67,7 +67,7 @@ static int fake_policy_add(struct xfrm_policy *xp,
 static void fake_policy_delete(struct xfrm_policy *xp)
 {
 	nic.policy_delete++;
-	nic.delete_drained = poll_state_synchronize_rcu(nic.grace);
+	nic.delete_drained = poll_state_synchronize_rcu_full(&nic.grace);
 }
 
 static void fake_policy_free(struct xfrm_policy *xp)
@@ -264,7 +264,7 @@ static void unbind_drains_before_it_stops(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
-	nic.grace = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&nic.grace);
 	unbind(test, XFRM_UNBIND_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_TRUE(test, nic.drained);
@@ -385,7 +385,7 @@ static void delete_drains_before_it_stops(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
-	nic.grace = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&nic.grace);
 	drop_state(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_TRUE(test, nic.delete_drained);
@@ -565,7 +565,7 @@ static void packet_of_a_deleted_policy_dies(struct kunit *test)
 	struct xfrm_policy *xp = new_policy(test);
 	struct sk_buff *skb = marked_packet(test, x);
 
-	nic.grace = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&nic.grace);
 	drop_policy(xp);
 	KUNIT_EXPECT_TRUE(test, nic.delete_drained);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
@@ -668,7 +668,7 @@ static void rebind_carries_the_numbers(struct kunit *test)
 	struct sk_buff *skb = marked_packet(test, x);
 
 	nic.seq = 41;
-	nic.grace = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&nic.grace);
 	suspend(test);
 	suspend(test);
 	KUNIT_EXPECT_TRUE(test, nic.drained);
