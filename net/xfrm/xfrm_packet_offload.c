@@ -63,9 +63,6 @@ void xfrm_packet_offload_retire(void)
 	atomic_inc(&xfrm_packet_offload_gen);
 }
 
-/* A policy that was live after the number was read is counted as gone later, if
- * ever: then the number does not match any more.
- */
 static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
 				      struct xfrm_offload *xo)
 {
@@ -73,6 +70,10 @@ static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
 	int i;
 
 	xo->seq.low = xfrm_packet_offload_generation();
+
+	/* A policy that is live after the number was read is counted as gone
+	 * later, if ever: then the number does not match any more.
+	 */
 	smp_rmb();
 
 	for (i = 0; i < xdst->num_pols; i++)
@@ -91,8 +92,8 @@ static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
  *
  * Context: softirq or process.
  * Return: 0; after an error @skb is freed: -EINVAL if the SA is not valid or the
- * policy is not on the hardware any more, -EHOSTUNREACH if the hardware is not the last to transform the packet, which
- * no hardware could do, -ENOMEM.
+ * policy is not on the hardware any more, -EHOSTUNREACH if the hardware is not
+ * the last to transform the packet, which no hardware could do, -ENOMEM.
  */
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 {

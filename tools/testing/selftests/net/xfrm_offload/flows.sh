@@ -151,8 +151,11 @@ rekey() # N GENERATION [OFFLOAD]
 
 CAUSES=(delete unbind reload move down feature broken)
 
-# The driver's word is followed a little later.
-nothing_offloaded() { [[ $(count_sas "$1" .offload) == 0 ]]; } # HOST
+# The driver's word is followed a little later. It is not about larval SAs.
+nothing_offloaded() # HOST
+{
+	[[ $(count_sas "$1" '.offload and .spi != 0') == 0 ]]
+}
 
 take_away() # CAUSE
 {
