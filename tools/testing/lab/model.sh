@@ -148,7 +148,6 @@ check hurts device deadlock -DREAP_WITHOUT_WAIT
 check hurts device cleartext -DDELETE_AT_ONCE
 check hurts device cleartext -DDELETE_AT_ONCE -DCRYPTO
 check hurts device cleartext -DDOOM_WITHOUT_DRAIN
-check hurts device cleartext -DDOOM_BEFORE_FENCE
 check hurts device not_in_time -DDOOM_WITHOUT_PENDING
 check hurts device used_after_free -DDOOM_WITHOUT_HOLD
 check hurts device deadlock -DPENDING_UNTIL_FREED
@@ -189,7 +188,6 @@ check hurts invalidate sent_on_broken -DGO_LIVE_WITHOUT_LOOK
 check hurts invalidate used_after_free -DBROKEN_WITHOUT_HOLD
 check hurts invalidate torn_down_twice -DBROKEN_CLAIMS_ANY
 check hurts invalidate not_told -DADD_FORGETS_BROKEN
-check hurts invalidate not_told -DREBIND_FORGETS_BROKEN
 
 check holds migrate
 check hurts migrate cleartext -DMIGRATE_WITHOUT_FENCE
