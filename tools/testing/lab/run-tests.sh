@@ -180,7 +180,7 @@ smp_programs() {
 
 # All of them in one guest, as it takes its time to boot, and KUnit in the same.
 smp_tests() {
-	local programs program line status guest limit=1500 arguments=() with_kunit=
+	local programs program line status guest limit=5400 arguments=() with_kunit=
 
 	mapfile -t programs < <(smp_programs)
 	if [ -z "$only" ] || [ "$only" = kunit ]; then

@@ -287,11 +287,7 @@ byte awaited[WAITERS];
 #ifdef DELETE_AT_ONCE
 #define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_delete_state(s)
 #else
-#ifdef DOOM_BEFORE_FENCE
-#define FENCE_AND_DOOM(s)	xfrm_bind_doom(s); x[s].live = 0; x[s].hw_only = true
-#else
 #define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_doom(s)
-#endif
 #endif
 
 /* C: xfrm_dev_state_delete(), under x->lock; xfrm_bind_take() */
@@ -663,11 +659,7 @@ end_idle:
 	printf("device %d is suspended\n", d)
 
 /* C: xfrm_rebind_possible() */
-#ifdef REBIND_FORGETS_BROKEN
-#define POSSIBLE(s)	true
-#else
 #define POSSIBLE(s)	!x[s].broken
-#endif
 
 #ifdef REBIND_ADD_BEFORE_STOP
 #define REBIND_ADD(hw, s)	skip
