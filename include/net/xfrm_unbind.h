@@ -49,15 +49,18 @@ struct xfrm_dev_counters {
  * @reason: enum xfrm_unbind_reason
  * @exact: the SA's counters are those of the last packet handled; also of an
  *	SA that is parked
- * @ifindex: index of the device it was taken off
+ * @moving: XFRM_MSG_MIGRATE_STATE is about to put another SA in its place; who
+ *	looks for an SA waits for that
+ * @ifindex: index of the device it was taken off; 0 if it was in software
  * @ifname: the name which that device had
  *
  * Written under the SA's lock when the SA becomes INVALID (@exact: when the
- * hardware has stopped), and not changed any more then.
+ * hardware has stopped), and not changed any more then, but for @moving.
  */
 struct xfrm_unbound {
 	u8	reason;
 	bool	exact;
+	bool	moving;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
 };

@@ -57,6 +57,7 @@ u32 xfrm_packet_offload_generation(void);
 void xfrm_packet_offload_retire(void);
 
 bool xfrm_unbind_carries(const struct xfrm_state *x);
+void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason);
 void xfrm_unbind_stop_state(struct xfrm_state *x);
 void xfrm_unbind_stop_policy(struct xfrm_policy *xp);
 void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
@@ -66,6 +67,12 @@ void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
 void xfrm_policy_unbind_convert(struct xfrm_policy *xp);
 void xfrm_replay_adopt(struct xfrm_state *x,
 		       const struct xfrm_dev_counters *final);
+void xfrm_state_go_invalid(struct xfrm_state *x);
 void xfrm_unbound_audit(struct xfrm_state *x);
+void xfrm_unbound_tell(struct xfrm_state *x);
+
+/* in xfrm_state.c, with CONFIG_XFRM_MIGRATE */
+struct xfrm_state *xfrm_state_clone(struct xfrm_state *orig,
+				    struct xfrm_encap_tmpl *encap);
 
 #endif /* _XFRM_BIND_H */

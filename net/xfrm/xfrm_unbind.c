@@ -43,14 +43,16 @@ bool xfrm_unbind_carries(const struct xfrm_state *x)
 	return x->km.state == XFRM_STATE_VALID || x->km.state == XFRM_STATE_VOID;
 }
 
-/* What the driver said of the SA, if it did, tells more than that the device
- * went.
+/**
+ * xfrm_unbind_fence - no packet starts to use this SA any more
+ * @x: SA whose binding the caller owns
+ * @reason: why; what the driver said of the SA, if it did, tells more
+ *
+ * Context: process or softirq; takes @x->lock.
  */
-static void xfrm_unbind_fence(struct xfrm_state *x,
-			      enum xfrm_unbind_reason reason)
+void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 {
 	struct net_device *dev = x->xso.dev;
-	struct net *net = xs_net(x);
 
 	spin_lock_bh(&x->lock);
 
@@ -58,20 +60,10 @@ static void xfrm_unbind_fence(struct xfrm_state *x,
 	x->xso.hw_only = 1;
 
 	if (xfrm_unbind_carries(x)) {
-		WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
-		/* The hard EXPIRE says more than a soft one could later. */
-		x->km.dying = 1;
+		xfrm_state_go_invalid(x);
 		x->unbound.reason = READ_ONCE(x->xso.broken) ?: reason;
 		x->unbound.ifindex = dev->ifindex;
 		strscpy(x->unbound.ifname, dev->name);
-
-		spin_lock(&net->xfrm.xfrm_state_lock);
-		if (!hlist_unhashed(&x->state_cache))
-			hlist_del_init_rcu(&x->state_cache);
-		if (!hlist_unhashed(&x->state_cache_input))
-			hlist_del_init_rcu(&x->state_cache_input);
-		xfrm_nat_keepalive_state_updated(x);
-		spin_unlock(&net->xfrm.xfrm_state_lock);
 	}
 
 	spin_unlock_bh(&x->lock);
@@ -192,16 +184,6 @@ void xfrm_unbind_stop_policy(struct xfrm_policy *xp)
 		ops->xdo_dev_policy_free(xp);
 }
 
-static void xfrm_unbind_tell_state(struct xfrm_state *x)
-{
-	if (READ_ONCE(x->km.state) != XFRM_STATE_INVALID)
-		return;
-
-	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMSTATEUNBOUND);
-	xfrm_unbound_audit(x);
-	km_state_expired(x, 1, 0);
-}
-
 static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 {
 	struct km_event c = { .event = XFRM_MSG_UPDPOLICY };
@@ -223,7 +205,7 @@ static void xfrm_unbind_finish_states(struct hlist_head *states, bool parked)
 		if (!parked)
 			xfrm_unbind_stop_state(x);
 		xfrm_bind_release(&x->xso);
-		xfrm_unbind_tell_state(x);
+		xfrm_unbound_tell(x);
 		xfrm_state_put(x);
 		cond_resched();
 	}

@@ -17,6 +17,31 @@ static bool xfrm_state_is_invalid(const struct xfrm_state *x)
 }
 
 /**
+ * xfrm_state_go_invalid - an SA becomes XFRM_STATE_INVALID
+ * @x: SA that carries packets, or will; the caller says why in @x->unbound
+ *
+ * Context: under @x->lock; takes the state lock of the netns.
+ */
+void xfrm_state_go_invalid(struct xfrm_state *x)
+{
+	struct net *net = xs_net(x);
+
+	lockdep_assert_held(&x->lock);
+
+	WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
+	/* The hard EXPIRE says more than a soft one could later. */
+	x->km.dying = 1;
+
+	spin_lock(&net->xfrm.xfrm_state_lock);
+	if (!hlist_unhashed(&x->state_cache))
+		hlist_del_init_rcu(&x->state_cache);
+	if (!hlist_unhashed(&x->state_cache_input))
+		hlist_del_init_rcu(&x->state_cache_input);
+	xfrm_nat_keepalive_state_updated(x);
+	spin_unlock(&net->xfrm.xfrm_state_lock);
+}
+
+/**
  * xfrm_state_publish - a new SA may carry packets
  * @x: SA that has just been added
  *
@@ -278,4 +303,21 @@ void xfrm_unbound_audit(struct xfrm_state *x)
 			 x->unbound.exact);
 	audit_log_end(ab);
 #endif
+}
+
+/**
+ * xfrm_unbound_tell - count, record and tell that an SA became INVALID
+ * @x: the SA; nothing is told of one that is not INVALID, as it may have ended
+ *	at the same time
+ *
+ * Context: process.
+ */
+void xfrm_unbound_tell(struct xfrm_state *x)
+{
+	if (!xfrm_state_is_invalid(x))
+		return;
+
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMSTATEUNBOUND);
+	xfrm_unbound_audit(x);
+	km_state_expired(x, 1, 0);
 }

@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "json.h"
+#include "migrate.h"
 #include "names.h"
 #include "netlink.h"
 #include "policy_view.h"
@@ -195,6 +196,21 @@ static void show_report(const struct nlmsghdr *nlh, size_t header, bool keys)
 	putchar('\n');
 }
 
+static void show_migrate(const struct nlmsghdr *nlh, size_t header, bool keys)
+{
+	struct migrate_state um;
+	struct attrs t;
+
+	(void)keys;
+	memcpy(&um, mnl_nlmsg_get_payload(nlh), sizeof(um));
+	attrs_read(&t, nlh, header);
+	if (options.json) {
+		migrate_json(&um, &t);
+		return;
+	}
+	migrate_print(&um, &t);
+}
+
 /* What each message is called, and how it is shown. */
 static const struct event {
 	u16 type;
@@ -227,6 +243,8 @@ static const struct event {
 	  sizeof(struct xfrm_user_acquire), show_acquire },
 	{ XFRM_MSG_REPORT, "report ", "report",
 	  sizeof(struct xfrm_user_report), show_report },
+	{ MSG_MIGRATE_STATE, "Migrated ", "migrate-sa",
+	  sizeof(struct migrate_state), show_migrate },
 	{ }
 };
 
@@ -368,6 +386,7 @@ static const struct name group_names[] = {
 	{ "expire", XFRMNLGRP_EXPIRE },
 	{ "acquire", XFRMNLGRP_ACQUIRE },
 	{ "report", XFRMNLGRP_REPORT },
+	{ "migrate", XFRMNLGRP_MIGRATE },
 	{ }
 };
 
@@ -406,6 +425,7 @@ static const struct keyword words[] = {
 	{ .word = "expire", arg_group },
 	{ .word = "acquire", arg_group },
 	{ .word = "report", arg_group },
+	{ .word = "migrate", arg_group },
 	{ .word = "all", arg_group },
 	{ .word = "nokeys", arg_true, MON(nokeys) },
 	{ .word = "-t", arg_timestamp },
@@ -428,7 +448,7 @@ static int monitor_run(struct args *a)
 
 #define USAGE \
 	"[ -t ] [ nokeys ] [ --count N ] [ --timeout SECONDS ] " \
-	"[ all | [ sa ] [ policy ] [ expire ] [ acquire ] [ report ] ]"
+	"[ all | [ sa ] [ policy ] [ expire ] [ acquire ] [ report ] [ migrate ] ]"
 
 static const struct command commands[] = {
 	{ "", USAGE, monitor_run },

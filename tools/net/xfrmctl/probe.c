@@ -6,7 +6,6 @@
  * and goes away with it: nothing that this machine uses can change.
  */
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -110,21 +109,6 @@ static void ask_unbind(struct finding *f)
 	      "XFRM_MSG_GETSA with XFRMA_UNBOUND in a netns of its own: %s",
 	      said(&ans));
 }
-
-/* The header of XFRM_MSG_MIGRATE_STATE, which no exported header has yet. */
-struct migrate_state {
-	struct xfrm_usersa_id id;
-	xfrm_address_t new_daddr;
-	xfrm_address_t new_saddr;
-	struct xfrm_mark old_mark;
-	struct xfrm_selector new_sel;
-	u32 new_reqid;
-	u32 flags;
-	u16 new_family;
-	u16 reserved;
-};
-
-static_assert(sizeof(struct migrate_state) == 132, "the kernel's ABI");
 
 static enum verdict migrate_verdict(const struct answer *ans)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The SAD: add, update, get, delete, list and flush SAs. */
+/* The SAD: add, update, get, delete, list and flush SAs; migrate.c migrates. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "json.h"
 #include "lifetime.h"
 #include "mark.h"
+#include "migrate.h"
 #include "names.h"
 #include "netlink.h"
 #include "offload.h"
@@ -367,6 +368,7 @@ static int state_flush(struct args *a)
 static const struct command commands[] = {
 	{ "add", ADD_USAGE, state_add },
 	{ "update", ADD_USAGE, state_update },
+	{ "migrate", MIGRATE_USAGE, state_migrate },
 	{ "get", "ID [ nokeys ] [ mark MARK [ mask MASK ] ]", state_get },
 	{ "delete", "ID [ mark MARK [ mask MASK ] ]", state_delete },
 	{ "list", "[ nokeys ] [ ID ] [ mode MODE ] [ reqid REQID ] [ flag FLAG-LIST ]",

@@ -3,6 +3,7 @@
 #ifndef XFRMCTL_UAPI_H
 #define XFRMCTL_UAPI_H
 
+#include <assert.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
 #include <linux/xfrm_unbound.h>
@@ -15,8 +16,27 @@
 /* The highest attribute that the tool reads. */
 #define ATTR_MAX		XFRMA_UNBOUND
 
-/* What mainline numbers next after XFRM_MSG_GETDEFAULT; only probed here. */
+/* XFRM_MSG_MIGRATE_STATE, which only patched headers have: its number, header and
+ * flags.
+ */
 #define MSG_MIGRATE_STATE	(XFRM_MSG_GETDEFAULT + 1)
+
+struct migrate_state {
+	struct xfrm_usersa_id id;
+	xfrm_address_t new_daddr;
+	xfrm_address_t new_saddr;
+	struct xfrm_mark old_mark;
+	struct xfrm_selector new_sel;
+	__u32 new_reqid;
+	__u32 flags;
+	__u16 new_family;
+	__u16 reserved;
+};
+
+static_assert(sizeof(struct migrate_state) == 132, "the kernel's ABI");
+
+#define MIGRATE_STATE_CLEAR_OFFLOAD	1
+#define MIGRATE_STATE_UPDATE_H2H_SEL	2
 
 /* The kernel's limit on templates in a policy. */
 #define TMPL_MAX		6

@@ -1,0 +1,293 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Invariants 2 and 3: an SA goes from software to the NIC and back, again and again
+# under load, and no IV leaves twice; one that lost its NIC goes on in software
+# without a rekey. And whatever is refused changes nothing.
+
+. "$(dirname "$0")/lib.sh"
+. "$HERE/stress.sh" # its load
+
+declare -r MOVES=${MOVES:-1000}
+
+migrate() # HOST N out|in WORDS...
+{
+	local from=$1
+
+	[[ $3 == out ]] || from=${PEER[$1]}
+	find_sa "$from" "$2"
+	ctl "$1" state migrate "${SA[@]}" "${@:4}"
+}
+
+# The words of the SA of flow N, as JSON.
+sa_now() # HOST N out|in
+{
+	local from=$1
+
+	[[ $3 == out ]] || from=${PEER[$1]}
+	find_sa "$from" "$2"
+	on "$1" "$XFRMCTL" -j state get "${SA[@]}"
+}
+
+sa_is() # HOST N out|in JQ-CONDITION
+{
+	local now
+
+	now=$(sa_now "${@:1:3}") && jq -e "$4" >/dev/null <<<"$now" && return
+	jq -c 'del(.aead)' <<<"$now" | sed 's/^/#   /'
+	return 1
+}
+
+# --- to and fro ----------------------------------------------------------------
+
+# Flows whose SAs move: crypto offload, or packet offload with its policy.
+CRYPTO=(1 2)
+PACKET=3
+INBOUND=4
+
+to_and_fro() # N out|in
+{
+	QUIET=1 migrate left "$1" "$2" to software &&
+		QUIET=1 migrate left "$1" "$2" offload crypto dev nic0 dir "$2"
+}
+
+# A policy that offloads packets finds no SA in software: it goes along.
+to_and_fro_with_policy() # N
+{
+	QUIET=1 migrate left "$1" out to software &&
+		QUIET=1 policy left update "$1" out none &&
+		QUIET=1 migrate left "$1" out offload packet dev nic0 dir out &&
+		QUIET=1 policy left update "$1" out packet
+}
+
+# The numbers go along to and fro: nothing is told that would start again.
+moves()
+{
+	local i n
+
+	for ((i = 0; i < MOVES / 8; i++)); do
+		for n in "${CRYPTO[@]}"; do
+			to_and_fro "$n" out || return
+		done
+		to_and_fro "$INBOUND" in || return
+		to_and_fro_with_policy "$PACKET" || return
+		((i % 25)) || note "$((i * 8)) of $MOVES moves"
+	done
+}
+
+# Each has sent in the end, from where it is.
+all_flow()
+{
+	local n
+
+	for n in "${CRYPTO[@]}" "$PACKET" "$INBOUND"; do
+		check "2: flow $n carries packets in the end" pings "$n"
+	done
+}
+
+under_load()
+{
+	local seed=${SEED:-1}
+
+	# shellcheck disable=SC2046 # words, on purpose
+	start flood-left left ready "$PROGRAMS/udp_flood" "$seed" \
+		$(ends_of left right $(flow_numbers)) &&
+		start flood-right right ready "$PROGRAMS/udp_flood" "$seed" \
+			$(ends_of right left $(flow_numbers)) || return
+	check "2: $MOVES moves under load" moves
+	stop flood-left
+	stop flood-right
+}
+
+no_replays()
+{
+	is "3: no sequence number comes twice, none is taken for old" \
+		"$(($(xfrm_stat left XfrmInStateSeqError) +
+		    $(xfrm_stat right XfrmInStateSeqError)))" 0
+}
+
+# --- one SA, closely -------------------------------------------------------------
+
+sent_by() # N
+{
+	sa_now left "$1" out | jq '.replay.oseq'
+}
+
+goes_on_where_it_stopped()
+{
+	local before
+
+	check "the flow sends" pings "$PACKET"
+	before=$(sent_by "$PACKET")
+	listen left migrate
+	check "migrate to software" migrate left "$PACKET" out to software
+	check "it is valid and in software" sa_is left "$PACKET" out \
+		'.state == "valid" and (.offload | not) and (.unbound | not)'
+	more_than "2: it goes on after the NIC's last number" \
+		"$(sent_by "$PACKET")" $((before - 1))
+	check "the listeners hear of it" wait_for 5 at_least 1 heard_count \
+		'.event == "migrate-sa" and .new_reqid == '"$PACKET"' and (.offload | not)'
+	check "and back" migrate left "$PACKET" out offload packet dev nic0 dir out
+	check "it is on the NIC" sa_is left "$PACKET" out \
+		'.state == "valid" and .offload.dev == "nic0" and .offload.mode == "packet"'
+	check "the listeners hear of that" wait_for 5 at_least 1 heard_count \
+		'.event == "migrate-sa" and .offload.dev == "nic0"'
+	stop monitor
+	check "the flow sends again" pings "$PACKET"
+}
+
+# Addresses, reqid, marks, encapsulation: what is not said stays.
+other_words()
+{
+	ctl left state add src 10.7.0.1 dst 10.7.0.2 proto esp spi 0x7001 \
+		reqid 70 mode tunnel dir out replay-oseq 41 mark 7 mask 255 \
+		aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121314 128 ||
+		return
+	check "the mark has to be the SA's" refused ctl left state migrate \
+		dst 10.7.0.2 proto esp spi 0x7001 new-dst 10.7.0.3
+	check "to other addresses" ctl left state migrate dst 10.7.0.2 proto esp \
+		spi 0x7001 mark 7 mask 255 new-src 10.7.0.4 new-dst 10.7.0.3 \
+		new-reqid 71 encap espinudp 4500 4500 0.0.0.0 \
+		nat-keepalive-interval 20
+	is "it is there once, with all that was not said" \
+		"$(sad left | jq -c '[.[] | select(.spi == 28673) | [.src, .dst, .reqid,
+			.replay.oseq, .encap.sport, .nat_keepalive_interval, .mark.value]]')" \
+		'[["10.7.0.4","10.7.0.3",71,41,4500,20,"0x7"]]'
+	check "without encapsulation there is no keepalive" ctl left state migrate \
+		dst 10.7.0.3 proto esp spi 0x7001 mark 7 mask 255 no-encap
+	is "both are gone" "$(sad left | jq -c '[.[] | select(.spi == 28673) |
+		[(.encap | not), (.nat_keepalive_interval | not)]]')" '[[true,true]]'
+	check "keepalive needs an encapsulation" refused ctl left state migrate \
+		dst 10.7.0.3 proto esp spi 0x7001 mark 7 mask 255 \
+		nat-keepalive-interval 20
+	check "another mark" ctl left state migrate dst 10.7.0.3 proto esp \
+		spi 0x7001 mark 7 mask 255 new-mark 8 mask 255
+	check "delete by that" ctl left state delete dst 10.7.0.3 proto esp \
+		spi 0x7001 mark 8 mask 255
+}
+
+# --- refusals -----------------------------------------------------------------------
+
+# Left's SAD, SPD and what its NIC holds, but for what counts packets and time.
+all_there_is()
+{
+	sad left | jq -S 'del(.[] | .lifetime, .stats, .lastused)'
+	spd left | jq -S 'del(.[] | .lifetime)'
+	nic_counter left state_add
+	nic_counter left state_delete
+}
+
+changes_nothing() # WHAT WORDS...
+{
+	local before
+
+	before=$(all_there_is)
+	check "$1: refused" refused migrate left "$PACKET" out "${@:2}"
+	note "$(tail -n 1 "$OUT/refused.log")"
+	check "$1: nothing changed" test "$(all_there_is)" = "$before"
+}
+
+refusals()
+{
+	find_sa left 2
+	changes_nothing "target taken" new-dst "$END_right" new-src "$END_left" \
+		mark 1
+	changes_nothing "a device without IPsec" offload packet dev lo dir out
+	changes_nothing "the other direction" offload packet dev nic0 dir in
+	changes_nothing "keepalive without encapsulation" nat-keepalive-interval 5
+	changes_nothing "a mapping threshold without encapsulation" \
+		mapping-threshold 5
+	changes_nothing "a selector that is not host to host" update-h2h-sel
+}
+
+# --- what the NIC may do ---------------------------------------------------------------
+
+no_counters()
+{
+	nic_fault left no_counters 1
+	check "2: the NIC does not tell its numbers: refused" \
+		refused migrate left "$PACKET" out to software
+	note "$(tail -n 1 "$OUT/refused.log")"
+	nic_fault left no_counters 0
+	check "2: the SA is INVALID, not exact" sa_is left "$PACKET" out \
+		'.state == "invalid" and .unbound.reason == "migrated" and (.unbound.counters_exact | not)'
+	check "2: and cannot be carried on" \
+		refused migrate left "$PACKET" out to software
+	check "a new one can" sa left add "$PACKET" out 1
+	remember_key left "$PACKET" 1
+	sa right add "$PACKET" in 1 || return
+	find_sa left "$PACKET"
+	sa left delete "$PACKET" out 0
+}
+
+new_device_refuses()
+{
+	local n=${CRYPTO[0]}
+
+	migrate left "$n" out to software || return
+	nic_fault left refuse_add 1
+	check "2: the new device refuses" refused migrate left "$n" out \
+		offload crypto dev nic0 dir out
+	note "$(tail -n 1 "$OUT/refused.log")"
+	nic_fault left refuse_add 0
+	check "2: the SA is INVALID and exact" sa_is left "$n" out \
+		'.state == "invalid" and .unbound.reason == "migrated" and .unbound.counters_exact'
+	check "2: it is carried on" migrate left "$n" out to software
+	check "the flow sends" pings "$n"
+}
+
+# What an unplugged NIC said last is enough: no IKE.
+rescue()
+{
+	local n
+
+	take_away delete
+	nic_route_del right
+	for n in "${CRYPTO[@]}"; do
+		check "2: flow $n is carried on without the NIC" \
+			rescued "$n"
+		check "flow $n sends by the other way" pings "$n"
+	done
+}
+
+# One that was in software has lost nothing.
+rescued() # N
+{
+	local dir
+
+	for dir in out in; do
+		sa_is left "$1" "$dir" '.unbound | not' 2>/dev/null >&2 ||
+			migrate left "$1" "$dir" to software || return
+	done
+}
+
+tap_header
+begin
+find_programs || skip_all "needs udp_flood (make in the selftest's folder)"
+cables_up && capture_cable nic && capture_patch back && hosts_up ||
+	skip_all "no capture"
+flow_add tunnel v4 crypto && flow_add transport v6 crypto &&
+	flow_add tunnel v6 packet && flow_add tunnel v4 crypto ||
+	skip_all "the flows cannot be set up"
+goes_on_where_it_stopped
+refusals
+other_words
+under_load
+all_flow
+no_replays
+no_counters
+new_device_refuses
+rescue
+hosts_down
+check "the capture by the NIC is whole" capture_end nic
+check "the capture by back0 is whole" capture_end back
+read -ra BY_NIC < <(frames nic "$VERIFIED" "$CLEARTEXT" "$UNVERIFIED")
+read -ra BY_BACK < <(frames back "$VERIFIED" "$CLEARTEXT" "$UNVERIFIED")
+note "by the NIC: ${BY_NIC[0]} verified, ${BY_NIC[1]} in clear, ${BY_NIC[2]} failed;" \
+     "by back0: ${BY_BACK[0]} verified, ${BY_BACK[1]} in clear, ${BY_BACK[2]} failed"
+more_than "there was traffic" "${BY_NIC[0]}" 1000
+is "1: no frame in clear" $((BY_NIC[1] + BY_BACK[1])) 0
+is "2: no ESP frame that fails" $((BY_NIC[2] + BY_BACK[2])) 0
+is "2: no IV twice" "$(repeated iv nic back)" 0
+is "2: no sequence number twice" "$(repeated sequence nic back)" 0
+finish
