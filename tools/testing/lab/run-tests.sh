@@ -164,13 +164,15 @@ kselftests() {
 	done
 }
 
-# What is worth a second look on more than one CPU, and the races. Any other program is run if it is asked for.
+# The races, and where it does not take an hour what else is worth a second look on more than one CPU. Any other program
+# is run if it is asked for.
 smp_programs() {
 	local program
 
 	if [ -z "$only" ]; then
-		printf '%s\n' unbind_teardown.sh unbind_notify.sh unbind_state.sh
 		programs_in TEST_PROGS_EXTENDED | tr ' ' '\n'
+		[ "$("$LAB/accel.sh" "$BUILD/smp/vmlinux")" = tcg ] ||
+			printf '%s\n' unbind_teardown.sh unbind_notify.sh unbind_state.sh
 		return
 	fi
 	for program in $(programs_in TEST_PROGS) $(programs_in TEST_PROGS_EXTENDED); do

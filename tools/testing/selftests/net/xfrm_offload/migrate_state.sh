@@ -200,6 +200,52 @@ refusals()
 	changes_nothing "a selector that is not host to host" update-h2h-sel
 }
 
+# --- what no tool would send ------------------------------------------------------------
+
+RAW=(10.8.0.2 0x8001)
+
+raw() { on left python3 "$HERE/migrate_raw.py" "${RAW[@]}" "$@"; } # WORDS...
+
+answers() # WHAT REGEX WORDS...
+{
+	local before said
+
+	before=$(all_there_is)
+	said=$(raw "${@:3}")
+	note "$1: $said"
+	check "$1: $2" grep -qE "^$2" <<<"$said"
+	check "$1: nothing changed" test "$(all_there_is)" = "$before"
+}
+
+by_hand()
+{
+	ctl left state add src 10.8.0.1 dst 10.8.0.2 proto esp spi 0x8001 reqid 80 \
+		mode tunnel aead 'rfc4106(gcm(aes))' \
+		0x0102030405060708090a0b0c0d0e0f1011121315 128 || return
+	answers "no such SA" ESRCH spi=0x8002
+	answers "a short header" EINVAL short=4
+	answers "an unknown flag" "EINVAL Unknown flags: 0x4$" flags=5
+	answers "the reserved field" "EINVAL The reserved" reserved=1
+	answers "a family" "EINVAL new_family" family=7
+	answers "an attribute of another message" "EINVAL ." attr=5:00000000
+	answers "keys" "EINVAL ." attr=18:0000000000000000
+	answers "an attribute in the gap" "EINVAL ." attr=40:00000000
+	answers "an attribute beyond the highest" "EINVAL No such attribute: 99$" \
+		attr=99:00000000
+	answers "a short mark" "ERANGE ." attr=21:00000000
+	answers "a long mark" "ERANGE ." attr=21:000000000000000000000000
+	answers "CLEAR_OFFLOAD with a device" "EINVAL CLEAR_OFFLOAD contradicts" \
+		flags=1 attr=28:0100000000000000
+	answers "an output mark's mask alone" "EINVAL XFRMA_SET_MARK_MASK needs" \
+		attr=30:ffffffff
+	answers "an encapsulation" "EINVAL Unknown encapsulation: 9$" \
+		attr=4:090011941194000000000000000000000000000000000000
+	answers "bytes at the end" "EINVAL Bytes after" tail=0102
+	is "what is right is done" "$(raw reqid=81)" "OK "
+	is "and is there" "$(count_sas left '.spi == 32769 and .reqid == 81')" 1
+	ctl left state delete dst 10.8.0.2 proto esp spi 0x8001
+}
+
 # --- what the NIC may do ---------------------------------------------------------------
 
 no_counters()
@@ -271,6 +317,7 @@ flow_add tunnel v4 crypto && flow_add transport v6 crypto &&
 	skip_all "the flows cannot be set up"
 goes_on_where_it_stopped
 refusals
+by_hand
 other_words
 under_load
 all_flow

@@ -9,10 +9,10 @@
 # To be sourced. Reads from the environment:
 #	SEED	of all that is drawn here and in the programs; printed, so that a
 #		failure can be provoked again
-#	ROUNDS	how many
+#	ROUNDS	how many; 4, or 1 where an emulated CPU takes minutes for each
 
 SEED=${SEED:-$((${EPOCHREALTIME/./} % 1000000))}
-ROUNDS=${ROUNDS:-4}
+ROUNDS=${ROUNDS:-$((${LAB_SLOW:-1} > 1 ? 1 : 4))}
 declare -r STRIKES=4
 
 # One batch of rounds shares a capture, and with it the numbers of SPIs: 8 bits

@@ -403,12 +403,12 @@ static bool expire_sa(struct worker *w)
 	return sa_expire(w, f, some_spi(w, f, in), in);
 }
 
-/* After an unbind this brings the policy back to the device. */
+/* After an unbind this brings the policy back to the device, in most cases. */
 static bool update_policy(struct worker *w)
 {
 	struct flow *f = some_flow(w);
 
-	return put_policy(w, XFRM_MSG_UPDPOLICY, f, chance(w, 40), f->offload);
+	return put_policy(w, XFRM_MSG_UPDPOLICY, f, chance(w, 40), some_offload(w, f));
 }
 
 static bool get_policy(struct worker *w)
