@@ -2,8 +2,9 @@
 /*
  * Changes the SAs and policies of this network namespace at random, from many
  * threads at a time, while somebody else takes their device away: adds, deletes,
- * updates, expires, reads, dumps and flushes. Whether a request succeeds does not
- * matter, since the device may be gone by then; that nothing breaks does.
+ * updates, migrates, expires, reads, dumps and flushes. Whether a request
+ * succeeds does not matter, since the device may be gone by then; that nothing
+ * breaks does.
  *
  * A flow of the caller is described by
  *	MODE,SRC,DST,END-SRC,END-DST,REQID,OFFLOAD,SPI-OUT,SPI-IN
@@ -403,6 +404,33 @@ static bool expire_sa(struct worker *w)
 	return sa_expire(w, f, some_spi(w, f, in), in);
 }
 
+/* To software, to the device, or where it is, which makes a new one all the same. */
+static bool migrate_sa(struct worker *w)
+{
+	struct flow *f = some_flow(w);
+	bool in = chance(w, 25);
+	struct nlmsghdr *nlh = message(w, XFRM_MSG_MIGRATE_STATE, 0);
+	struct xfrm_user_migrate_state *um = mnl_nlmsg_put_extra_header(nlh, sizeof(*um));
+
+	um->id.daddr = in ? f->end_src : f->end_dst;
+	um->id.spi = htonl(some_spi(w, f, in));
+	um->id.family = f->family;
+	um->id.proto = IPPROTO_ESP;
+	um->new_daddr = um->id.daddr;
+	um->new_saddr = in ? f->end_dst : f->end_src;
+	um->new_family = f->family;
+	um->new_reqid = f->reqid;
+	switch (roll(w, 3)) {
+	case 0:
+		um->flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+		break;
+	case 1:
+		put_offload(nlh, f->offload, in);
+		break;
+	}
+	return ask(w, nlh);
+}
+
 /* After an unbind this brings the policy back to the device, in most cases. */
 static bool update_policy(struct worker *w)
 {
@@ -541,6 +569,7 @@ static struct deed {
 	{ "get",		get_sa,			6 },
 	{ "dump",		dump_sas,		4 },
 	{ "flush",		flush_sas,		1 },
+	{ "migrate",		migrate_sa,		14 },
 	{ "alloc-spi",		alloc_spi,		3 },
 	{ "update-policy",	update_policy,		12 },
 	{ "expire-policy",	expire_policy,		3 },
