@@ -618,12 +618,20 @@ static int xfrm_move_on(struct xfrm_move *mv, struct xfrm_state *x,
 		}
 	}
 
-	/* By the table of SPIs there is always one. The old self leads to no
-	 * key manager and carries nothing until it is gone.
+	/* By the table of SPIs there is always one, and as long as it is not
+	 * valid no key manager is asked for another. The old one may come to
+	 * the end of its lifetime at any moment: then that was it.
 	 */
+	xc->unbound.moving = true;
 	xfrm_state_insert(xc);
+	if (xfrm_state_delete(x)) {
+		NL_SET_ERR_MSG(mv->extack, "The SA ended meanwhile");
+		xfrm_state_hold(xc); /* the SAD's, for xfrm_move_drop() */
+		xfrm_state_delete(xc);
+		return -ESRCH;
+	}
 	xfrm_state_publish(xc);
-	xfrm_state_delete(x);
+	WRITE_ONCE(xc->unbound.moving, false);
 
 	return 0;
 }

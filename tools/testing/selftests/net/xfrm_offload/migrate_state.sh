@@ -85,6 +85,13 @@ all_flow()
 	done
 }
 
+# A policy that offloads packets asks for an SA of its device.
+end_of() # N
+{
+	flow "$1"
+	echo "$END_right"
+}
+
 under_load()
 {
 	local seed=${SEED:-1}
@@ -94,7 +101,16 @@ under_load()
 		$(ends_of left right $(flow_numbers)) &&
 		start flood-right right ready "$PROGRAMS/udp_flood" "$seed" \
 			$(ends_of right left $(flow_numbers)) || return
+	listen left acquire || return
+	# A while in which packets look for the SA.
+	nic_fault left delay_target unbind
+	nic_fault left delay_ms 300
+	check "2: a NIC that is slow to stop" to_and_fro "${CRYPTO[0]}" out
+	nic_fault left delay_ms 0
 	check "2: $MOVES moves under load" moves
+	is "no key manager is asked for an SA that moves" \
+		"$(heard_count ".event == \"acquire\" and .dst != \"$(end_of "$PACKET")\"")" 0
+	stop monitor
 	stop flood-left
 	stop flood-right
 }
