@@ -249,7 +249,7 @@ static void xfrm_move_wanted_device(struct xfrm_move *mv,
 }
 
 static int xfrm_move_check_device(const struct xfrm_move *mv,
-				  const struct xfrm_state *x)
+				  struct xfrm_state *x)
 {
 	bool inbound = mv->offload.flags & XFRM_OFFLOAD_INBOUND;
 	struct netlink_ext_ack *extack = mv->extack;
@@ -297,7 +297,7 @@ static void xfrm_move_wanted_device(struct xfrm_move *mv,
 }
 
 static int xfrm_move_check_device(const struct xfrm_move *mv,
-				  const struct xfrm_state *x)
+				  struct xfrm_state *x)
 {
 	NL_SET_ERR_MSG(mv->extack, "This kernel does not offload SAs");
 	return -EINVAL;

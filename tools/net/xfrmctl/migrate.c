@@ -230,7 +230,7 @@ static void put_device(const struct args *a, struct request *req,
 	struct xfrm_user_offload xuo = cur->xuo;
 
 	if (!cur->offloaded)
-		usage_error(a, "the SA is in software: say \"offload packet dev DEV dir DIR\" or \"offload crypto ...\"");
+		usage_error(a, "the SA is in software: \"offload\" with all its words says how");
 	xuo.ifindex = m->device;
 	request_put(req, XFRMA_OFFLOAD_DEV, &xuo, sizeof(xuo));
 }
