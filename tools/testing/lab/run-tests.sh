@@ -152,15 +152,16 @@ programs: ; @echo \$($1)"
 }
 
 kselftests() {
-	local program limit mem
+	local program limit mem arguments
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
 	for program in $(programs_in TEST_PROGS); do
 		mem=$(sed -n 's/^# Memory: //p' "$program")
+		mapfile -t arguments < <(sed -n 's/^# Kernel argument: /--kernel-arg\n/p' "$program")
 		wanted "$program" &&
 			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
-				--keep-output "$results/${program%.sh}" -- "./$program"
+				"${arguments[@]}" --keep-output "$results/${program%.sh}" -- "./$program"
 	done
 }
 

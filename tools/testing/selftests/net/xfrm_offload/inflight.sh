@@ -177,6 +177,18 @@ died() # PACKETS
 	((unbound + drops >= $1))
 }
 
+# What left before is on the cables when an answer came by the same way, where
+# there still is one.
+settle()
+{
+	local addr
+
+	for addr in 192.168.1.2 192.168.2.2; do
+		on left ping -n -q -c 1 -W 0.2 "$addr" >/dev/null 2>&1
+	done
+	return 0
+}
+
 # Of the program: places [HEAD] sets flows and devices up, fill [HEAD] sends,
 # sits [HEAD] sets WAITING, the packets that are seen to wait, and fails if they
 # are not where they should be, release opens the places, released tells when
@@ -196,6 +208,7 @@ inflight() # CAUSE [HEAD]
 	release "$cause"
 	nic_up_again
 	wait_for 20 released
+	settle
 	! stays_up "$cause" || [[ $cause == nothing ]] ||
 		check "1: $*: what waited is counted as dropped" died "$WAITING"
 	inflight_down
@@ -272,4 +285,20 @@ judge()
 	for n in $(seq 1 $((${#FLOWS[@]} - 1))); do
 		judge_flow "$n"
 	done
+}
+
+# The whole of a program: every cause, on what it puts where.
+inflight_all()
+{
+	local cause
+
+	tap_header
+	begin
+	cables_up && capture_cable nic && capture_patch back ||
+		skip_all "no capture"
+	for cause in ${ONLY:-nothing "${CAUSES[@]}"}; do
+		inflight "$cause"
+	done
+	judge
+	finish
 }

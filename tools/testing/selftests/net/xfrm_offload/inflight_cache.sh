@@ -78,11 +78,4 @@ release() # CAUSE
 
 released() { :; }
 
-tap_header
-begin
-cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
-for cause in ${ONLY:-nothing "${CAUSES[@]}"}; do
-	inflight "$cause"
-done
-judge
-finish
+inflight_all

@@ -118,11 +118,4 @@ released()
 	qdisc_empty left nic0 && qdisc_empty left mv0 && qdisc_empty left nic0.5
 }
 
-tap_header
-begin
-cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
-for cause in ${ONLY:-nothing "${CAUSES[@]}"}; do
-	inflight "$cause"
-done
-judge
-finish
+inflight_all

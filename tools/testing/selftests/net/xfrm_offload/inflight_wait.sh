@@ -112,11 +112,4 @@ queue_of() # N
 		.dir != "in") | .lifetime.packets] | add') -gt 0 ]]
 }
 
-tap_header
-begin
-cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
-for cause in ${ONLY:-nothing "${CAUSES[@]}"}; do
-	inflight "$cause"
-done
-judge
-finish
+inflight_all

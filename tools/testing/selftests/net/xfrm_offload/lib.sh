@@ -263,7 +263,7 @@ begin()
 	exec {NEVER}<> <(:)
 	LOG_START=$(dmesg | wc -l)
 	all_down
-	trap 'all_down; rm -rf "$SCRATCH"' EXIT
+	trap 'all_down; keep_captures; rm -rf "$SCRATCH"' EXIT
 	trap 'exit 130' INT TERM
 }
 

@@ -9,12 +9,24 @@ usage: sockets.py sink          take what comes by TCP and UDP, on port 9
        tcp NAME SOURCE TARGET   a connection to a sink
        udp NAME SOURCE TARGET   a connected socket
        send NAME BYTES          as much of it as the socket takes now
+
+       sockets.py stream SOURCE TARGET
+                                a connection to a sink, and a few bytes at a time
+                                until somebody ends it
+       sockets.py burst SOURCE TARGET NUMBER COMMAND
+                                so many datagrams, and the command in one breath:
+                                with a realtime policy, and one CPU, nobody else
+                                has it in between. Prints how many packets each
+                                device has sent before the command and after the
+                                datagrams, as "IFACE N".
 """
 
+import os
 import select
 import socket
 import struct
 import sys
+import time
 
 PORT = 9
 TIMEOUT = 20
@@ -76,9 +88,45 @@ def talk():
             print(err or repr(err), flush=True)
 
 
+def stream(source, target):
+    sock = connect(socket.SOCK_STREAM, source, target)
+    print("ready", flush=True)
+    while True:
+        try:
+            sock.send(bytes(100))
+        except BlockingIOError:
+            pass
+        time.sleep(0.01)
+
+
+def sent_by_device():
+    sent = {}
+    with open("/proc/net/dev") as table:
+        for line in list(table)[2:]:
+            name, numbers = line.split(":")
+            sent[name.strip()] = int(numbers.split()[9])
+    return sent
+
+
+def burst(source, target, number, command):
+    sock = connect(socket.SOCK_DGRAM, source, target)
+    before = sent_by_device()
+    for _ in range(int(number)):
+        sock.send(bytes(100))
+    after = sent_by_device()
+    status = os.system(command)
+    for name, sent in after.items():
+        print(name, sent - before.get(name, 0))
+    return os.waitstatus_to_exitcode(status)
+
+
 if sys.argv[1:] == ["sink"]:
     sink()
 elif sys.argv[1:] == ["talk"]:
     talk()
+elif sys.argv[1:2] == ["stream"] and len(sys.argv) == 4:
+    stream(*sys.argv[2:])
+elif sys.argv[1:2] == ["burst"] and len(sys.argv) == 6:
+    sys.exit(burst(*sys.argv[2:]))
 else:
     sys.exit(__doc__)

@@ -5,8 +5,10 @@
 # wire. Nothing of what it says is computed here or comes from the kernel
 # under test.
 #
-# To be sourced. Captures and keys are files in $OUT; "tshark" with
-# WIRESHARK_CONFIG_DIR=$OUT (or Wireshark) shows the same to a person.
+# To be sourced. Captures and keys are files in $OUT once the program has ended;
+# "tshark" with WIRESHARK_CONFIG_DIR=$OUT (or Wireshark) shows the same to a
+# person. Until then captures are in $SCRATCH: $OUT may be a share of the host,
+# which to read takes an emulated machine minutes.
 #
 # tshark 4.0 cannot check the ICV of an SA with extended sequence numbers: it
 # does not know their upper half. Tests of ESN use the software stack as peer.
@@ -51,6 +53,11 @@ captured_all() # NAME
 		<(tr -d , <"$log" | grep 'received by filter' | tail -n 1)
 }
 
+keep_captures()
+{
+	[[ $OUT == "$SCRATCH" ]] || mv "$SCRATCH"/*.pcap "$OUT/" 2>/dev/null
+}
+
 # Ends a recording. Fails if it is not complete.
 capture_end() # NAME
 {
@@ -58,7 +65,6 @@ capture_end() # NAME
 
 	wait_for 10 captured_all "$1" || whole=1
 	stop "tcpdump-$1" INT
-	[[ $OUT == "$SCRATCH" ]] || mv "$SCRATCH/$1.pcap" "$OUT/"
 	if ! says "tcpdump-$1" '^0 packets dropped by kernel'; then
 		note "capture $1 is not complete:"
 		sed 's/^/#   /' "$OUT/tcpdump-$1.log"
@@ -77,7 +83,7 @@ frames() # NAME FILTER...
 	local name=$1 stat="io,stat,0" filter
 
 	# Of a capture with no frame in it tshark makes no statistics.
-	if (($(stat -c %s "$OUT/$name.pcap") <= PCAP_HEADER)); then
+	if (($(stat -c %s "$SCRATCH/$name.pcap") <= PCAP_HEADER)); then
 		: >"$OUT/$name.tshark"
 		printf '0 %.0s' "${@:2}"
 		echo
@@ -86,7 +92,7 @@ frames() # NAME FILTER...
 	for filter in "${@:2}"; do
 		stat+=",$filter"
 	done
-	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$OUT/$name.pcap" -Y esp \
+	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$SCRATCH/$name.pcap" -Y esp \
 		-T fields -e esp.spi -e esp.iv -e esp.sequence -z "$stat" \
 		>"$OUT/$name.tshark" 2>"$OUT/$name.tshark.err" || {
 		sed 's/^/# tshark: /' "$OUT/$name.tshark.err" >&2

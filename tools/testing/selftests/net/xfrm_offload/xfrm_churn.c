@@ -171,6 +171,26 @@ static void put_key(struct nlmsghdr *nlh, uint32_t spi)
 	mnl_attr_put(nlh, XFRMA_ALG_AEAD, sizeof(aead.algo) + KEY_LEN, &aead);
 }
 
+/* Allocations fail for a thread of its own accord, and not while it does what has
+ * to succeed: the file of the keys may stand on a file system that allocates.
+ */
+static __thread int make_it_fail = -1;
+
+static void open_make_it_fail(void)
+{
+	if (!options.fail)
+		return;
+	make_it_fail = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	if (make_it_fail < 0)
+		die("cannot let allocations fail: %s", strerror(errno));
+}
+
+static void let_allocations_fail(bool yes)
+{
+	if (make_it_fail >= 0 && pwrite(make_it_fail, yes ? "1" : "0", 1, 0) != 1)
+		die("cannot let allocations %s: %s", yes ? "fail" : "succeed", strerror(errno));
+}
+
 /* What tshark needs to verify the SA's packets. One write: a line stays whole. */
 static void tell_key(const struct flow *f, uint32_t spi)
 {
@@ -187,8 +207,10 @@ static void tell_key(const struct flow *f, uint32_t spi)
 		len += snprintf(line + len, sizeof(line) - len, "%08x",
 				spi * 2654435761u + i * 2246822519u);
 	len += snprintf(line + len, sizeof(line) - len, "\",\"NULL\",\"\"\n");
+	let_allocations_fail(false);
 	if (write(key_file, line, len) != len)
 		die("cannot write the keys: %s", strerror(errno));
+	let_allocations_fail(true);
 }
 
 static void put_offload(struct nlmsghdr *nlh, const char *offload, bool in)
@@ -612,22 +634,12 @@ static void pause_a_little(struct worker *w)
 		nanosleep(&time, NULL);
 }
 
-/* Those of this thread only: what has to succeed is done by the first one. */
-static void let_allocations_fail(void)
-{
-	int fd = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		die("cannot let allocations fail: %s", strerror(errno));
-	close(fd);
-}
-
 static void *work(void *arg)
 {
 	struct worker *w = arg;
 
-	if (options.fail)
-		let_allocations_fail();
+	open_make_it_fail();
+	let_allocations_fail(true);
 	while (!has_ended()) {
 		struct deed *deed = some_deed(w);
 

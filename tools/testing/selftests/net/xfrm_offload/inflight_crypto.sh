@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Kernel argument: slub_debug=FPZU
+#
+# Packets that asynchronous crypto has when a device goes. tc redirects what was
+# written for the NIC; the device where it arrives cannot encrypt, so software
+# does, and comes back to the device later: is it still there?
+#
+# Freed memory is filled with a pattern: who follows a pointer into it falls.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/inflight.sh"
+
+declare -r AEAD='rfc4106(gcm(aes))'
+declare -r BURST=20
+
+declare -A COMMAND=(
+	[nothing]=true
+	["the device goes down"]='ip link set back0 down'
+	["the device is deleted"]='ip link del back0'
+	["the NIC is deleted"]="echo ${NIC_ID[left]} >$NSIM/del_device"
+	["the SA is deleted"]='ip xfrm state deleteall'
+)
+
+# The first SA brings the algorithm, the next one takes the new one of that name.
+crypto_is_asynchronous()
+{
+	local driver
+
+	[[ -e /proc/crypto ]] || return
+	flow_add transport v4 none || return
+	driver=$(python3 "$HERE/crypto_async.py" "$AEAD") || return
+	note "$driver"
+	[[ $driver == cryptd* ]]
+}
+
+redirect() # FLOW
+{
+	local protocol=ip
+
+	flow "$1"
+	[[ $FAMILY == v4 ]] || protocol=ipv6
+	tc -n left qdisc replace dev nic0 clsact &&
+		tc -n left filter add dev nic0 egress protocol "$protocol" flower \
+			dst_ip "$END_right" action mirred egress redirect dev back0
+}
+
+# One CPU, and nobody gets it before the command has begun.
+burst() # FLOW COMMAND
+{
+	flow "$1"
+	step "left: $BURST datagrams to $ADDR_right, then: $2"
+	on left chrt -f 50 python3 "$HERE/sockets.py" burst "$ADDR_left" \
+		"$ADDR_right" "$BURST" "$2" >"$OUT/burst.log" 2>&1
+}
+
+none_left_yet()
+{
+	grep -qx 'nic0 0' "$OUT/burst.log" && grep -qx 'back0 0' "$OUT/burst.log"
+}
+
+frames_by_back() { packets patch patchR tx; }
+
+scenario() # WHAT FLOW-WORDS...
+{
+	local what=$1 before n
+
+	hosts_up && flow_add "${@:2}" || { not_ok "$what: $2 $3: set-up"; return; }
+	n=$((${#FLOWS[@]} - 1))
+	what="$what: $2 $3"
+	CAUSE_OF[$n]=$what
+	redirect "$n" || { not_ok "$what: tc"; hosts_down; return; }
+	start sink right ready python3 "$HERE/sockets.py" sink
+	# The socket of burst knows the way.
+	before=$(frames_by_back)
+	check "$what: packets are sent" burst "$n" "${COMMAND[$1]}"
+	check "$what: crypto has them" none_left_yet
+	if [[ $1 == nothing ]]; then
+		check "$what: they leave when it is done" \
+			wait_for 10 at_least $((before + BURST)) frames_by_back
+		WANTED[$n]=$BURST
+	elif [[ $1 == "the device "* ]]; then
+		WANTED[$n]=0
+	fi
+	hosts_down
+}
+
+judge_crypto()
+{
+	local n filters=("$CLEARTEXT" "$UNVERIFIED") counts
+
+	check "the capture by the NIC is whole" capture_end nic
+	check "the capture by back0 is whole" capture_end back
+	for n in "${!WANTED[@]}"; do
+		filters+=("$(flow_frames "$n") && $VERIFIED")
+	done
+	read -ra counts < <(frames back "${filters[@]}")
+	is "1: no frame in clear by back0" "${counts[0]}" 0
+	is "1: no ESP frame that fails" "${counts[1]}" 0
+	counts=("${counts[@]:2}")
+	for n in "${!WANTED[@]}"; do
+		is "1: ${CAUSE_OF[$n]}: frames that left" "${counts[0]}" \
+			"${WANTED[$n]}"
+		counts=("${counts[@]:1}")
+	done
+	read -ra counts < <(frames nic "$CLEARTEXT" "$UNVERIFIED")
+	is "1: no frame in clear by the NIC" "${counts[0]}" 0
+	is "2: no IV twice" "$(repeated iv nic back)" 0
+}
+
+declare -A WANTED=()
+
+tap_header
+begin
+[[ $(nproc) == 1 ]] || skip_all "needs a machine with one CPU, where nothing runs at the same time"
+cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+hosts_up && crypto_is_asynchronous || skip_all "needs CONFIG_CRYPTO_CRYPTD and CONFIG_CRYPTO_USER"
+hosts_down
+for what in "nothing" "the device goes down" "the device is deleted" \
+	    "the NIC is deleted" "the SA is deleted"; do
+	scenario "$what" transport v4 crypto
+	scenario "$what" tunnel v6 crypto
+done
+judge_crypto
+finish
