@@ -152,16 +152,15 @@ programs: ; @echo \$($1)"
 }
 
 kselftests() {
-	local program limit mem arguments
+	local program limit mem
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
 	for program in $(programs_in TEST_PROGS); do
 		mem=$(sed -n 's/^# Memory: //p' "$program")
-		mapfile -t arguments < <(sed -n 's/^# Kernel argument: /--kernel-arg\n/p' "$program")
 		wanted "$program" &&
 			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
-				"${arguments[@]}" --keep-output "$results/${program%.sh}" -- "./$program"
+				--keep-output "$results/${program%.sh}" -- "./$program"
 	done
 }
 

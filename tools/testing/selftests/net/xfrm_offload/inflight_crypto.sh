@@ -1,12 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Kernel argument: slub_debug=FPZU
 #
 # Packets that asynchronous crypto has when a device goes. tc redirects what was
 # written for the NIC; the device where it arrives cannot encrypt, so software
-# does, and comes back to the device later: is it still there?
-#
-# Freed memory is filled with a pattern: who follows a pointer into it falls.
+# does, and comes back to the device later: is it still there, and up?
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/inflight.sh"

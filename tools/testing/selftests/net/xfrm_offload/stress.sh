@@ -13,7 +13,7 @@
 
 SEED=${SEED:-$((${EPOCHREALTIME/./} % 1000000))}
 ROUNDS=${ROUNDS:-$((${LAB_SLOW:-1} > 1 ? 1 : 4))}
-declare -r STRIKES=4
+declare -r STRIKES=$((${LAB_SLOW:-1} > 1 ? 2 : 4))
 
 # One batch of rounds shares a capture, and with it the numbers of SPIs: 8 bits
 # for the flows of flows.sh.
@@ -219,7 +219,7 @@ keys_of_captures() # NAME...
 	local name
 
 	for name; do
-		tcpdump -n -r "$SCRATCH/$name.pcap" 2>/dev/null
+		tcpdump -t -n -r "$SCRATCH/$name.pcap" 2>/dev/null
 	done | sed -nE 's/.*spi=0x0*([0-9a-f]+).*/0x\1/p' | awk '
 		NR == FNR { seen[$1]++; next }
 		{ split($0, word, "\""); print seen[word[8]] + 0, $0 }' \
