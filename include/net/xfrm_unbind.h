@@ -49,18 +49,21 @@ struct xfrm_dev_counters {
  * @reason: enum xfrm_unbind_reason
  * @exact: the SA's counters are those of the last packet handled; also of an
  *	SA that is parked
- * @moving: XFRM_MSG_MIGRATE_STATE is about to put another SA in its place; who
- *	looks for an SA waits for that
+ * @moving: a migration is about to put another SA in its place; who looks for
+ *	an SA waits for that
+ * @untold: the migration made it INVALID; if it fails, that has to be told
  * @ifindex: index of the device it was taken off; 0 if it was in software
  * @ifname: the name which that device had
  *
  * Written under the SA's lock when the SA becomes INVALID (@exact: when the
- * hardware has stopped), and not changed any more then, but for @moving.
+ * hardware has stopped), and not changed any more then, but for @moving and
+ * @untold, which are those of who migrates the SA, under xfrm_cfg_mutex.
  */
 struct xfrm_unbound {
 	u8	reason;
 	bool	exact;
 	bool	moving;
+	bool	untold;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
 };

@@ -527,6 +527,7 @@ static int xfrm_move_fence(struct xfrm_state *x)
 	x->unbound.moving = true;
 	if (x->km.state == XFRM_STATE_VALID) {
 		xfrm_state_go_invalid(x);
+		x->unbound.untold = true;
 		x->unbound.reason = XFRM_UNBIND_MIGRATED;
 		/* of one that is parked, its hardware has said it */
 		if (x->xso.stage == XFRM_BIND_NONE)
@@ -548,6 +549,7 @@ static int xfrm_move_stop(struct xfrm_state *x)
 
 	if (xfrm_bind_claim_state(x, &batch)) {
 		WRITE_ONCE(x->unbound.moving, true);
+		x->unbound.untold = true;
 		xfrm_unbind_fence(x, XFRM_UNBIND_MIGRATED);
 		synchronize_net();
 
@@ -582,12 +584,47 @@ static int xfrm_move_to_device(struct xfrm_move *mv, struct xfrm_state *xc)
 }
 #endif
 
-/* The SA stays where it stopped. Of one that was INVALID before, it is known. */
-static void xfrm_move_give_up(struct xfrm_state *x, bool was_valid)
+/**
+ * xfrm_migrate_stop - an SA carries no packet any more, and its numbers are final
+ * @x: SA that XFRM_MSG_MIGRATE or PF_KEY's SADB_X_MIGRATE is about to clone
+ *
+ * Steps 2 to 4 of the order above. Whoever calls it deletes @x, or gives up.
+ *
+ * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL.
+ * Return: 0; -EOPNOTSUPP if it is not known where the SA stopped, without any
+ * change where the driver cannot tell it; -ESRCH if the SA carries no packets.
+ */
+int xfrm_migrate_stop(struct xfrm_state *x)
+{
+	int err = -EOPNOTSUPP;
+
+	rtnl_lock();
+	if (!xfrm_move_silent_device(x))
+		err = xfrm_move_stop(x);
+	rtnl_unlock();
+
+	if (err)
+		return err;
+	return x->unbound.exact ? 0 : -EOPNOTSUPP;
+}
+
+/**
+ * xfrm_migrate_give_up - a migration failed; its SA stays where it stopped
+ * @x: the SA; it may be one that was not touched yet
+ *
+ * One that the migration made INVALID is told of; it can be migrated again if
+ * its numbers are exact.
+ *
+ * Context: process, under xfrm_cfg_mutex.
+ */
+void xfrm_migrate_give_up(struct xfrm_state *x)
 {
 	WRITE_ONCE(x->unbound.moving, false);
-	if (was_valid)
-		xfrm_unbound_tell(x);
+	if (!x->unbound.untold)
+		return;
+
+	x->unbound.untold = false;
+	xfrm_unbound_tell(x);
 }
 
 static int xfrm_move_on(struct xfrm_move *mv, struct xfrm_state *x,
@@ -726,14 +763,12 @@ static int xfrm_move(struct xfrm_move *mv, struct xfrm_state *x,
 		     const struct nlmsghdr *nlh)
 {
 	struct xfrm_state *xc;
-	bool was_valid;
 	int err;
 
 	err = xfrm_move_check(mv, x);
 	if (err)
 		return err;
 
-	was_valid = READ_ONCE(x->km.state) == XFRM_STATE_VALID;
 	xc = xfrm_move_clone(mv, x);
 	if (IS_ERR(xc))
 		return PTR_ERR(xc);
@@ -742,7 +777,7 @@ static int xfrm_move(struct xfrm_move *mv, struct xfrm_state *x,
 	err = xfrm_move_on(mv, x, xc);
 	xfrm_audit_state_add(xc, err ? 0 : 1, true);
 	if (err) {
-		xfrm_move_give_up(x, was_valid);
+		xfrm_migrate_give_up(x);
 		xfrm_move_drop(xc);
 	} else if (xfrm_move_tell(mv, xc, nlh->nlmsg_pid, nlh->nlmsg_seq)) {
 		NL_SET_ERR_MSG_WEAK(mv->extack,

@@ -171,6 +171,7 @@ smp_programs() {
 
 	if [ -z "$only" ]; then
 		programs_in TEST_PROGS_EXTENDED | tr ' ' '\n'
+		echo migrate_fuzz.sh
 		[ "$("$LAB/accel.sh" "$BUILD/smp/vmlinux")" = tcg ] ||
 			printf '%s\n' unbind_teardown.sh unbind_notify.sh unbind_state.sh
 		return

@@ -9,6 +9,9 @@
 #	attr=TYPE:HEX		an attribute, in this order
 #	tail=HEX		bytes after the last attribute
 #	short=N			leave out the last N bytes of the header
+#        migrate_raw.py policy SEL-SRC SEL-DST OLD-SRC OLD-DST NEW-SRC NEW-DST REQID
+#	XFRM_MSG_MIGRATE: an outbound policy between two IPv4 hosts and its SA in
+#	tunnel mode, to other addresses
 # Prints the errno's name, or OK, and the sentence of the extended ACK.
 
 import errno
@@ -19,7 +22,11 @@ import sys
 NETLINK_XFRM = 6
 NETLINK_EXT_ACK = 11
 SOL_NETLINK = 270
+XFRM_MSG_MIGRATE = 0x21
 XFRM_MSG_MIGRATE_STATE = 0x29
+XFRMA_MIGRATE = 17
+XFRM_POLICY_OUT = 1
+XFRM_MODE_TUNNEL = 1
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CAPPED = 1, 4, 0x100
 NLMSGERR_ATTR_MSG = 1
 
@@ -58,6 +65,23 @@ def request(dst, spi, words):
                        NLM_F_REQUEST | NLM_F_ACK, 1, 0) + body
 
 
+def with_policy(sel_src, sel_dst, old_src, old_dst, new_src, new_dst, reqid):
+    def address(text):
+        return socket.inet_aton(text) + bytes(12)
+
+    selector = address(sel_dst) + address(sel_src) + bytes(8) + \
+        struct.pack("=HBB", socket.AF_INET, 32, 32) + bytes(12)
+    head = selector + struct.pack("=IB3x", 0, XFRM_POLICY_OUT)
+    move = address(old_dst) + address(old_src) + address(new_dst) + \
+        address(new_src) + \
+        struct.pack("=BBHIHH", socket.IPPROTO_ESP, XFRM_MODE_TUNNEL, 0,
+                    int(reqid), socket.AF_INET, socket.AF_INET)
+    assert (len(head), len(move)) == (64, 76), (len(head), len(move))
+    body = head + attribute(XFRMA_MIGRATE, move)
+    return struct.pack("=IHHII", 16 + len(body), XFRM_MSG_MIGRATE,
+                       NLM_F_REQUEST | NLM_F_ACK, 1, 0) + body
+
+
 def sentence(answer):
     capped = struct.unpack_from("=H", answer, 6)[0] & NLM_F_CAPPED
     at = 20 + 16
@@ -76,7 +100,11 @@ def sentence(answer):
 def main():
     nl = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_XFRM)
     nl.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
-    nl.sendto(request(sys.argv[1], int(sys.argv[2], 0), sys.argv[3:]), (0, 0))
+    if sys.argv[1] == "policy":
+        message = with_policy(*sys.argv[2:])
+    else:
+        message = request(sys.argv[1], int(sys.argv[2], 0), sys.argv[3:])
+    nl.sendto(message, (0, 0))
     answer = nl.recv(65536)
     error = -struct.unpack_from("=i", answer, 16)[0]
     print(errno.errorcode.get(error, error) if error else "OK", sentence(answer))

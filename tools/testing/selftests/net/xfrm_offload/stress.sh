@@ -135,8 +135,19 @@ strikes()
 	done
 }
 
-# For those who source this.
-before_strike() { :; }
+# A NIC that takes its time for one thing: what else happens then? Who sources
+# this may have more in mind.
+before_strike()
+{
+	nic_exists left || return
+	nic_fault left delay_ms 0
+	draw 2
+	((DRAWN)) || return 0
+	draw_of unbind delete free
+	STORY+=" (slow $DRAWN)"
+	nic_fault left delay_target "$DRAWN"
+	nic_fault left delay_ms 40
+}
 
 last_strike()
 {
