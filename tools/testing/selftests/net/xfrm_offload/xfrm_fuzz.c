@@ -390,7 +390,7 @@ static bool documented(int error)
 	return false;
 }
 
-static void flush(void)
+static void empty_the_sad(void)
 {
 	struct nlmsghdr *nlh = message(XFRM_MSG_FLUSHSA, 0);
 	struct xfrm_usersa_flush *f = mnl_nlmsg_put_extra_header(nlh, sizeof(*f));
@@ -399,7 +399,7 @@ static void flush(void)
 	f->proto = 0;
 	error = ask(nlh);
 	if (error && error != ESRCH)
-		die("flush: %s", strerror(error));
+		die("the SAD cannot be emptied: %s", strerror(error));
 }
 
 static void one_request(void)
@@ -592,7 +592,7 @@ static void fail_one_by_one(const struct kind *kind)
 	printf("%s: %u allocations, %u refusals\n", kind->name, nth - 1, refused);
 }
 
-static void usage(void)
+static void wrong_words(void)
 {
 	fputs("usage: xfrm_fuzz [-s SEED] [-n REQUESTS] [-d DEVICE]\n"
 	      "       xfrm_fuzz -a [-d DEVICE]      each allocation of a migration fails once\n",
@@ -621,10 +621,10 @@ int main(int argc, char **argv)
 			options.dev = optarg;
 			break;
 		default:
-			usage();
+			wrong_words();
 		}
 	if (optind != argc)
-		usage();
+		wrong_words();
 
 	dice = (options.seed * 2654435761u) | 1;
 	nl = mnl_socket_open(NETLINK_XFRM);
@@ -646,7 +646,7 @@ int main(int argc, char **argv)
 			fflush(stdout);
 		}
 	}
-	flush();
+	empty_the_sad();
 	if (sad_entries())
 		die("SAs are left after a flush");
 	for (i = 0; i < MAX_ERRNO; i++)
