@@ -13,6 +13,7 @@ usage: sockets.py sink          take what comes by TCP and UDP, on port 9
        sockets.py stream SOURCE TARGET
                                 a connection to a sink, and a few bytes at a time
                                 until somebody ends it
+       sockets.py natt          take ESP out of UDP, on port 4500, until ended
        sockets.py burst SOURCE TARGET NUMBER COMMAND
                                 so many datagrams, and the command in one breath:
                                 with a realtime policy, and one CPU, nobody else
@@ -99,6 +100,20 @@ def stream(source, target):
         time.sleep(0.01)
 
 
+# linux/udp.h, RFC 3948
+UDP_ENCAP = 100
+UDP_ENCAP_ESPINUDP = 2
+
+
+def natt():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("", 4500))
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+    print("ready", flush=True)
+    while True:
+        sock.recv(BUFFER)
+
+
 def sent_by_device():
     sent = {}
     with open("/proc/net/dev") as table:
@@ -124,6 +139,8 @@ if sys.argv[1:] == ["sink"]:
     sink()
 elif sys.argv[1:] == ["talk"]:
     talk()
+elif sys.argv[1:] == ["natt"]:
+    natt()
 elif sys.argv[1:2] == ["stream"] and len(sys.argv) == 4:
     stream(*sys.argv[2:])
 elif sys.argv[1:2] == ["burst"] and len(sys.argv) == 6:

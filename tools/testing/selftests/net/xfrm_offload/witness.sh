@@ -75,6 +75,10 @@ capture_end() # NAME
 
 declare -r PCAP_HEADER=24
 
+# ESP, but for what an ICMP error quotes of it: that was on the wire before, and
+# its end is missing. #1 is the outermost header.
+declare -r ESP='(esp && !(ip.proto#1 == 1) && !(ipv6.nxt#1 == 58))'
+
 # How many frames of a capture match each filter, in one line. In the same
 # pass, because tshark is slow to start, a list of all ESP frames for
 # repeated().
@@ -92,7 +96,7 @@ frames() # NAME FILTER...
 	for filter in "${@:2}"; do
 		stat+=",$filter"
 	done
-	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$SCRATCH/$name.pcap" -Y esp \
+	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$SCRATCH/$name.pcap" -Y "$ESP" \
 		-T fields -e esp.spi -e esp.iv -e esp.sequence -z "$stat" \
 		>"$OUT/$name.tshark" 2>"$OUT/$name.tshark.err" || {
 		sed 's/^/# tshark: /' "$OUT/$name.tshark.err" >&2
@@ -116,7 +120,7 @@ frames() # NAME FILTER...
 
 # Filters. #1 is the outermost header: an address inside of ESP is not seen.
 declare -r VERIFIED='esp.icv_good == 1'
-declare -r UNVERIFIED='(esp && !(esp.icv_good == 1))'
+declare -r UNVERIFIED="($ESP && !(esp.icv_good == 1))"
 # A fragment of an IPv6 packet names ESP in its own header.
 declare -r ESP_V6='(ipv6.nxt#1 == 50 || (ipv6.nxt#1 == 44 && ipv6.fraghdr.nxt#1 == 50))'
 declare -r NOT_ESP="((ip && !(ip.proto#1 == 50)) || (ipv6 && !$ESP_V6))"
