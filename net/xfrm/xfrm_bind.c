@@ -158,7 +158,7 @@ static void xfrm_bind_doom(struct xfrm_dev_offload *xdo, struct hlist_head *list
 	hlist_add_head(&xdo->node, list);
 	spin_unlock_bh(&xfrm_bind_lock);
 
-	schedule_work(&xfrm_doomed_work);
+	queue_work(xfrm_gc_wq, &xfrm_doomed_work);
 }
 
 /**

@@ -71,6 +71,11 @@ void xfrm_state_go_invalid(struct xfrm_state *x);
 void xfrm_unbound_audit(struct xfrm_state *x);
 void xfrm_unbound_tell(struct xfrm_state *x);
 
+/* In xfrm_state.c: for what an unbind waits for. It may run on a workqueue that
+ * memory reclaim depends on, as that of a bond does.
+ */
+extern struct workqueue_struct *xfrm_gc_wq;
+
 /* in xfrm_state.c, with CONFIG_XFRM_MIGRATE */
 struct xfrm_state *xfrm_state_clone(struct xfrm_state *orig,
 				    struct xfrm_encap_tmpl *encap);
