@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 declare -r EXTRA_FLAGS=24 OFFLOAD_DEV=28 UNBOUND=64
-declare -r NEWSA=16 EXPIRE=24
+declare -r NEWSA=16 EXPIRE=24 MIGRATE_STATE=41
 declare -r EINVAL=22 EOPNOTSUPP=95
 
 # 32 bits, as this machine has them in memory.
@@ -97,6 +97,18 @@ no_32_bits()
 		echo "needs CONFIG_XFRM_USER_COMPAT"
 }
 
+# The request is mainline's 132 bytes for both, and so is what is told. Inbound,
+# crypto offload: ifindex and flags stay.
+check_migration() # BITS PROGRAM
+{
+	on left "$2" migrate 0x2001 >"$OUT/migrate"
+	is "$1 bits: XFRM_MSG_MIGRATE_STATE, told and answered" \
+		"$(grep -v '^attr' "$OUT/migrate" | xargs)" \
+		"message $MIGRATE_STATE header 132 error 0"
+	is "$1 bits: the device is told" "$(lines_of migrate $OFFLOAD_DEV)" \
+		"1 attr $OFFLOAD_DEV nla_type 0x1c length 12: $(u32 "$IFINDEX")02000000"
+}
+
 expired_by() { grep -c '^message' "$OUT/$1.log"; } # PROGRAM
 
 tap_header
@@ -108,6 +120,9 @@ hosts_up && flow_add transport v4 crypto && flow_add tunnel v6 packet &&
 ifindex left nic0
 is "before: nothing of it on the wire" "$(on left xfrm_wire dump |
 	grep -cE "^attr ($UNBOUND|$EXTRA_FLAGS) ")" 0
+
+check_migration 64 xfrm_wire
+[[ $why_not ]] || check_migration 32 xfrm_wire32
 
 start xfrm_wire left listening xfrm_wire expire 6
 [[ $why_not ]] || start xfrm_wire32 left listening xfrm_wire32 expire 6

@@ -45,7 +45,7 @@ static struct {
 static struct mnl_socket *nl;
 static uint32_t dice;
 static uint32_t sequence;
-static char buf[BUFFER], answer[BUFFER];
+static char buf[BUFFER], answer[BUFFER], reply[BUFFER];
 static unsigned int answers[MAX_ERRNO];
 
 static void die(const char *format, ...)
@@ -518,6 +518,23 @@ static void nth_write(int fd, unsigned int n)
 		die("no fault can be set: %s", strerror(errno));
 }
 
+/* What was done, but not all of what belongs to it: a sentence beside a success. */
+static bool warned(const struct nlmsghdr *got)
+{
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(got);
+	size_t header = sizeof(*err);
+	const struct nlattr *attr;
+
+	if (!(got->nlmsg_flags & NLM_F_ACK_TLVS))
+		return false;
+	if (!(got->nlmsg_flags & NLM_F_CAPPED))
+		header += err->msg.nlmsg_len - NLMSG_HDRLEN;
+	mnl_attr_for_each(attr, got, header)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+			return true;
+	return false;
+}
+
 /* Returns whether an allocation failed; @outcome is an errno, 0, or less if the
  * kernel could not even answer.
  */
@@ -559,6 +576,7 @@ static bool nth_migrate(const struct kind *kind, int fd, unsigned int nth, int *
 	if (len > 0 && got->nlmsg_type == NLMSG_ERROR) {
 		err = mnl_nlmsg_get_payload(got);
 		*outcome = -err->error;
+		memcpy(reply, answer, len);
 	}
 	return !strtoul(left, NULL, 0);
 }
@@ -567,7 +585,7 @@ static bool nth_migrate(const struct kind *kind, int fd, unsigned int nth, int *
 static void fail_one_by_one(const struct kind *kind)
 {
 	int fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	unsigned int nth = 0, refused = 0;
+	unsigned int nth = 0, refused = 0, warnings = 0;
 	bool failed, old, new;
 	int outcome;
 
@@ -579,6 +597,7 @@ static void fail_one_by_one(const struct kind *kind)
 		old = nth_delete(2);
 		new = nth_delete(3);
 		refused += outcome > 0;
+		warnings += !outcome && warned((void *)reply);
 		if (old == new)
 			die("%s, allocation %u: %s", kind->name, nth,
 			    old ? "there are two SAs" : "there is no SA");
@@ -589,7 +608,10 @@ static void fail_one_by_one(const struct kind *kind)
 	if (outcome)
 		die("%s: refused though nothing failed: %s", kind->name, strerror(outcome));
 	close(fd);
-	printf("%s: %u allocations, %u refusals\n", kind->name, nth - 1, refused);
+	if (!warnings)
+		die("%s: nothing was said of a listener that could not be told", kind->name);
+	printf("%s: %u allocations, %u refusals, %u warnings\n", kind->name, nth - 1, refused,
+	       warnings);
 }
 
 static void wrong_words(void)
@@ -633,6 +655,9 @@ int main(int argc, char **argv)
 	setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 
 	if (options.allocations) {
+		int yes = 1;
+
+		setsockopt(mnl_socket_get_fd(nl), SOL_NETLINK, NETLINK_EXT_ACK, &yes, sizeof(yes));
 		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			fail_one_by_one(&kinds[i]);
 		return 0;

@@ -23,7 +23,8 @@ static const char usage[] =
 	"usage: xfrm_wire dump\n"
 	"       xfrm_wire get SPI\n"
 	"       xfrm_wire forge SPI\n"
-	"       xfrm_wire expire COUNT\n";
+	"       xfrm_wire expire COUNT\n"
+	"       xfrm_wire migrate SPI\n";
 
 static union {
 	struct nlmsghdr nlh;
@@ -138,7 +139,7 @@ static void print_error(const struct nlmsghdr *nlh)
 /* --- what is asked ----------------------------------------------------------------- */
 
 /* Prints every SA, or finds the one with @spi. */
-static int dump(__be32 spi, struct xfrm_usersa_id *found)
+static int dump(__be32 spi, struct xfrm_usersa_info *found)
 {
 	struct nlmsghdr request = {
 		.nlmsg_len = sizeof(request),
@@ -165,14 +166,26 @@ static int dump(__be32 spi, struct xfrm_usersa_id *found)
 			if (!found) {
 				print_message(nlh, sizeof(*sa));
 			} else if (sa->id.spi == spi) {
-				found->daddr = sa->id.daddr;
-				found->family = sa->family;
-				found->proto = sa->id.proto;
-				found->spi = spi;
+				*found = *sa;
 				n++;
 			}
 		}
 	}
+}
+
+static struct xfrm_usersa_id only_sa(unsigned int spi, struct xfrm_usersa_info *sa)
+{
+	struct xfrm_usersa_id id = {};
+
+	if (dump(__cpu_to_be32(spi), sa) != 1) {
+		printf("not one SA has SPI 0x%x\n", spi);
+		exit(1);
+	}
+	id.daddr = sa->id.daddr;
+	id.family = sa->family;
+	id.proto = sa->id.proto;
+	id.spi = sa->id.spi;
+	return id;
 }
 
 struct get_request {
@@ -185,6 +198,7 @@ struct get_request {
 static void get(unsigned int spi, int forge)
 {
 	const struct nlmsghdr *nlh = &answer.nlh;
+	struct xfrm_usersa_info sa;
 	struct get_request request = {
 		.nlh.nlmsg_len = sizeof(request) -
 				 (forge ? 0 : sizeof(request.unbound)),
@@ -194,10 +208,7 @@ static void get(unsigned int spi, int forge)
 		.unbound.nla_type = XFRMA_UNBOUND,
 	};
 
-	if (dump(__cpu_to_be32(spi), &request.id) != 1) {
-		printf("not one SA has SPI 0x%x\n", spi);
-		exit(1);
-	}
+	request.id = only_sa(spi, &sa);
 	set_option(NETLINK_EXT_ACK, 1);
 	send_request(&request, request.nlh.nlmsg_len);
 	receive();
@@ -205,6 +216,38 @@ static void get(unsigned int spi, int forge)
 		print_error(nlh);
 	else
 		print_message(nlh, sizeof(struct xfrm_usersa_info));
+}
+
+/* To where it is, with all that it has: what is told of that, and the answer. */
+static void migrate(unsigned int spi)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct xfrm_user_migrate_state um;
+	} request = {
+		.nlh.nlmsg_len = sizeof(request),
+		.nlh.nlmsg_type = XFRM_MSG_MIGRATE_STATE,
+		.nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+	};
+	const struct nlmsghdr *nlh = &answer.nlh;
+	struct xfrm_usersa_info sa;
+
+	request.um.id = only_sa(spi, &sa);
+	request.um.new_daddr = sa.id.daddr;
+	request.um.new_saddr = sa.saddr;
+	request.um.new_sel = sa.sel;
+	request.um.new_reqid = sa.reqid;
+	request.um.new_family = sa.family;
+	set_option(NETLINK_EXT_ACK, 1);
+	set_option(NETLINK_ADD_MEMBERSHIP, XFRMNLGRP_MIGRATE);
+	send_request(&request, sizeof(request));
+	for (;;) {
+		receive();
+		if (nlh->nlmsg_type == NLMSG_ERROR)
+			break;
+		print_message(nlh, sizeof(request.um));
+	}
+	print_error(nlh);
 }
 
 static void expire(unsigned int count)
@@ -231,6 +274,8 @@ int main(int argc, char **argv)
 		get(strtoul(argv[2], NULL, 0), 0);
 	else if (argc == 3 && !strcmp(argv[1], "forge"))
 		get(strtoul(argv[2], NULL, 0), 1);
+	else if (argc == 3 && !strcmp(argv[1], "migrate"))
+		migrate(strtoul(argv[2], NULL, 0));
 	else if (argc == 3 && !strcmp(argv[1], "expire"))
 		expire(atoi(argv[2]));
 	else
