@@ -264,22 +264,45 @@ by_hand()
 
 # --- what the NIC may do ---------------------------------------------------------------
 
+# A NIC that does not say where it stopped, refuses to stop, or is not there any
+# more: no number is known, and none is made up.
+silent() # FAULT GENERATION
+{
+	local fault=$1 gen=$2
+
+	nic_fault left "$fault" 1
+	check "2: $fault: refused" refused migrate_now "$PACKET" $((gen - 1)) to software
+	note "$(tail -n 1 "$OUT/refused.log")"
+	nic_fault left "$fault" 0
+	check "2: $fault: the SA is INVALID, not exact" silent_is "$PACKET" $((gen - 1))
+	check "2: $fault: and cannot be carried on" \
+		refused migrate_now "$PACKET" $((gen - 1)) to software
+	remember_key left "$PACKET" "$gen"
+	check "$fault: a new one can" sa left add "$PACKET" out "$gen"
+	sa right add "$PACKET" in "$gen" && sa left delete "$PACKET" out $((gen - 1)) ||
+		return
+	check "$fault: the flow sends" pings "$PACKET"
+}
+
+# SAs of later generations.
+migrate_now() # N GENERATION WORDS...
+{
+	find_sa left "$1" "$2"
+	ctl left state migrate "${SA[@]}" "${@:3}"
+}
+
+silent_is() # N GENERATION
+{
+	find_sa left "$1" "$2"
+	on left "$XFRMCTL" -j state get "${SA[@]}" | jq -e '.state == "invalid" and
+		.unbound.reason == "migrated" and (.unbound.counters_exact | not)' >/dev/null
+}
+
 no_counters()
 {
-	nic_fault left no_counters 1
-	check "2: the NIC does not tell its numbers: refused" \
-		refused migrate left "$PACKET" out to software
-	note "$(tail -n 1 "$OUT/refused.log")"
-	nic_fault left no_counters 0
-	check "2: the SA is INVALID, not exact" sa_is left "$PACKET" out \
-		'.state == "invalid" and .unbound.reason == "migrated" and (.unbound.counters_exact | not)'
-	check "2: and cannot be carried on" \
-		refused migrate left "$PACKET" out to software
-	check "a new one can" sa left add "$PACKET" out 1
-	remember_key left "$PACKET" 1
-	sa right add "$PACKET" in 1 || return
-	find_sa left "$PACKET"
-	sa left delete "$PACKET" out 0
+	silent no_counters 1
+	silent fail_unbind 2
+	silent vanish 3
 }
 
 new_device_refuses()
