@@ -240,4 +240,5 @@ more_than "there was traffic" "${counts[0]}" 1000
 is "1: no frame in clear" "${counts[1]}" 0
 is "2: no ESP frame that fails" "${counts[2]}" 0
 is "2: no IV twice" "$(repeated iv nic)" 0
+check "2: no IV twice, says esp_pairs" no_pair_twice nic
 finish

@@ -254,6 +254,7 @@ judge() # BATCH: of captures
 	is "1: no frame in clear by back0" "${back[1]}" 0
 	is "1: no ESP frame that fails" $((nic[2] + back[2])) 0
 	is "2: no IV twice" "$(repeated iv "nic$1" "back$1")" 0
+	check "2: no IV twice, says esp_pairs" no_pair_twice "nic$1" "back$1"
 	is "2: no sequence number twice" "$(repeated sequence "nic$1" "back$1")" 0
 }
 

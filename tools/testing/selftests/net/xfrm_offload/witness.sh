@@ -168,3 +168,20 @@ repeated() # iv|sequence NAME...
 	awk -v column="$column" '/^0x/ { print $1, $column }' "${files[@]}" |
 		sort | uniq -d | wc -l
 }
+
+# The same from the captures themselves, by a program that knows nothing of tshark
+# or of keys (esp_pairs.c). Prints what is wrong.
+no_pair_twice() # NAME...
+{
+	local name files=()
+
+	for name; do
+		files+=("$SCRATCH/$name.pcap")
+	done
+	"$PROGRAMS/esp_pairs" "${files[@]}" >"$OUT/esp_pairs.log" 2>&1 && {
+		note "esp_pairs: $(tail -n 1 "$OUT/esp_pairs.log")"
+		return
+	}
+	tail -n 20 "$OUT/esp_pairs.log" | sed 's/^/#   /'
+	return 1
+}
