@@ -49,7 +49,7 @@ mkdir -p "$BUILD/selftests"
 for program in $(test_programs); do
 	source=$tests/${program%32}.c
 	flags=()
-	libraries=(-Wl,--as-needed -lmnl -lpcap)
+	libraries=("-Wl,--as-needed" -lmnl -lpcap)
 	! test_programs | grep -qw "${program%32}32" || { flags=("${nolibc[@]}") libraries=(); }
 	[ "$program" = "${program%32}" ] || flags+=(-m32)
 	[ "$BUILD/selftests/$program" -nt "$source" ] ||
