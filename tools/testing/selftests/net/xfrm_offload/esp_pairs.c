@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 
 		repeated += again;
 		if (list || again)
-			printf("0x%08x %016llx %s frame %u%s\n", p->spi, (unsigned long long)p->iv,
+			printf("0x%08x %016jx %s frame %u%s\n", p->spi, (uintmax_t)p->iv,
 			       argv[p->file], p->frame, again ? " again" : "");
 	}
 	printf("%zu ESP frames, %u with SPI and IV of another one\n", n_pairs, repeated);
