@@ -214,7 +214,8 @@ int main(int argc, char **argv)
 	if (argc <= first) {
 		fputs("usage: esp_pairs [-l] CAPTURE...\n"
 		      "SPI and IV of each ESP frame that has those of another one (-l: of every\n"
-		      "one), where it is, and how many there are. Fails if there is one.\n", stderr);
+		      "one), where it is, and how many there are. Fails if there is one.\n",
+		      stderr);
 		return 2;
 	}
 	for (n = first; n < argc; n++)
