@@ -31,7 +31,8 @@ crypto_is_asynchronous()
 	[[ $driver == cryptd* ]]
 }
 
-redirect() # FLOW
+# Where tc sends what was written for nic0.
+redirect() # FLOW DEVICE
 {
 	local protocol=ip
 
@@ -39,7 +40,7 @@ redirect() # FLOW
 	[[ $FAMILY == v4 ]] || protocol=ipv6
 	tc -n left qdisc replace dev nic0 clsact &&
 		tc -n left filter add dev nic0 egress protocol "$protocol" flower \
-			dst_ip "$END_right" action mirred egress redirect dev back0
+			dst_ip "$END_right" action mirred egress redirect dev "$2"
 }
 
 # One CPU, and nobody gets it before the command has begun.
@@ -66,7 +67,7 @@ scenario() # WHAT FLOW-WORDS...
 	n=$((${#FLOWS[@]} - 1))
 	what="$what: $2 $3"
 	CAUSE_OF[$n]=$what
-	redirect "$n" || { not_ok "$what: tc"; hosts_down; return; }
+	redirect "$n" back0 || { not_ok "$what: tc"; hosts_down; return; }
 	start sink right ready python3 "$HERE/sockets.py" sink
 	# The socket of burst knows the way.
 	before=$(frames_by_back)
@@ -80,6 +81,72 @@ scenario() # WHAT FLOW-WORDS...
 		WANTED[$n]=0
 	fi
 	hosts_down
+}
+
+# The device has room for one frame: the others go into softnet's backlog, which
+# asks again and again.
+declare -A LOSE=(
+	[nothing]=true
+	["the device goes down"]='ip -n left link set nic1 down'
+	["the device is deleted"]='nic_del spare'
+	["its ESP offload goes off"]='on left ethtool -K nic1 esp-hw-offload off'
+)
+
+second_nic()
+{
+	[[ -e $NSIM/devices/netdevsim${NIC_ID[cableS]} ]] ||
+		nic_add cableS cable cableS &&
+		ip -n cable link set cableS addrgenmode none master br0 up || return
+	nic_add spare left nic1 && plug left nic1 cable cableS &&
+		ip -n left link set nic1 addrgenmode none up
+}
+
+backlog() # WHAT FLOW-WORDS...
+{
+	local what="backlog: $1: $2 $3" before n
+
+	hosts_up && second_nic && flow_add "${@:2}" ||
+		{ not_ok "$what: set-up"; hosts_down; return; }
+	n=$((${#FLOWS[@]} - 1))
+	CAUSE_OF[$n]=$what
+	redirect "$n" nic1 || { not_ok "$what: tc"; hosts_down; return; }
+	start sink right ready python3 "$HERE/sockets.py" sink
+	before=$(packets_by_nic)
+	nic_fault spare tx_room 1
+	check "$what: packets are sent" burst "$n" true
+	check "$what: one leaves" wait_for 10 at_least $((before + 1)) packets_by_nic
+	${LOSE[$1]}
+	! nic_exists spare || nic_fault spare tx_room -1
+	case $1 in
+	"the device "*)
+		WANTED_BY_NIC[$n]=1 ;;
+	*)
+		check "$what: the others leave when there is room" \
+			wait_for 10 at_least $((before + BURST)) packets_by_nic
+		WANTED_BY_NIC[$n]=$BURST ;;
+	esac
+	nic_del_if_there spare
+	hosts_down
+}
+
+nic_del_if_there() { ! nic_exists "$1" || nic_del "$1"; } # NIC
+
+judge_backlog()
+{
+	local n filters=() counts
+
+	for n in "${!WANTED_BY_NIC[@]}"; do
+		filters+=("$(flow_frames "$n") && $VERIFIED")
+	done
+	read -ra counts < <(frames nic "$CLEARTEXT" "$UNVERIFIED" "${filters[@]}")
+	is "1: no frame in clear by a NIC" "${counts[0]}" 0
+	is "1: no ESP frame that fails by a NIC" "${counts[1]}" 0
+	counts=("${counts[@]:2}")
+	for n in "${!WANTED_BY_NIC[@]}"; do
+		is "1: ${CAUSE_OF[$n]}: frames that left" "${counts[0]}" \
+			"${WANTED_BY_NIC[$n]}"
+		counts=("${counts[@]:1}")
+	done
 }
 
 judge_crypto()
@@ -100,12 +167,11 @@ judge_crypto()
 			"${WANTED[$n]}"
 		counts=("${counts[@]:1}")
 	done
-	read -ra counts < <(frames nic "$CLEARTEXT" "$UNVERIFIED")
-	is "1: no frame in clear by the NIC" "${counts[0]}" 0
+	judge_backlog
 	is "2: no IV twice" "$(repeated iv nic back)" 0
 }
 
-declare -A WANTED=()
+declare -A WANTED=() WANTED_BY_NIC=()
 
 tap_header
 begin
@@ -118,6 +184,11 @@ for what in "nothing" "the device goes down" "the device is deleted" \
 	    "the NIC is deleted" "the SA is deleted"; do
 	scenario "$what" transport v4 crypto
 	scenario "$what" tunnel v6 crypto
+done
+for what in "nothing" "its ESP offload goes off" "the device goes down" \
+	    "the device is deleted"; do
+	backlog "$what" transport v4 crypto
+	backlog "$what" tunnel v6 crypto
 done
 judge_crypto
 finish
