@@ -156,11 +156,13 @@ kselftests() {
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
-	for program in $(programs_in TEST_PROGS); do
+	# Of the races one round: they have a bed of their own.
+	export ROUNDS=${ROUNDS-1}
+	for program in $(programs_in TEST_PROGS) $(programs_in TEST_PROGS_EXTENDED); do
 		mem=$(sed -n 's/^# Memory: //p' "$program")
 		wanted "$program" &&
 			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
-				--keep-output "$results/${program%.sh}" -- "./$program"
+				--env SEED --env ROUNDS --kernel-arg kmemleak=on --keep-output "$results/${program%.sh}" -- "./$program"
 	done
 }
 
@@ -170,10 +172,9 @@ smp_programs() {
 	local program
 
 	if [ -z "$only" ]; then
-		programs_in TEST_PROGS_EXTENDED | tr ' ' '\n'
-		echo migrate_fuzz.sh
+		printf '%s\n' unbind_stress.sh unbind_stress_bond.sh migrate_fuzz.sh
 		[ "$("$LAB/accel.sh" "$BUILD/smp/vmlinux")" = tcg ] ||
-			printf '%s\n' unbind_teardown.sh unbind_notify.sh unbind_state.sh
+			printf '%s\n' unbind_stress_faults.sh unbind_teardown.sh unbind_notify.sh unbind_state.sh
 		return
 	fi
 	for program in $(programs_in TEST_PROGS) $(programs_in TEST_PROGS_EXTENDED); do
