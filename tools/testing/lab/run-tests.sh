@@ -151,18 +151,27 @@ programs_in() { # VARIABLE
 programs: ; @echo \$($1)"
 }
 
+kselftest() { # PROGRAM BOOT-WORDS...
+	local program=$1 mem
+
+	mem=$(sed -n 's/^# Memory: //p' "$program")
+	run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --keep-output "$results/${program%.sh}" \
+		--time-limit "${limit:-300}" "${@:2}" -- "./$program"
+}
+
 kselftests() {
-	local program limit mem
+	local program limit
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
+	for program in $(programs_in TEST_PROGS); do
+		wanted "$program" && kselftest "$program"
+	done
 	# Of the races one round: they have a bed of their own.
 	export ROUNDS=${ROUNDS-1}
-	for program in $(programs_in TEST_PROGS) $(programs_in TEST_PROGS_EXTENDED); do
-		mem=$(sed -n 's/^# Memory: //p' "$program")
+	for program in $(programs_in TEST_PROGS_EXTENDED); do
 		wanted "$program" &&
-			run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --time-limit "${limit:-300}" \
-				--env SEED --env ROUNDS --kernel-arg kmemleak=on --keep-output "$results/${program%.sh}" -- "./$program"
+			kselftest "$program" --env SEED --env ROUNDS --kernel-arg kmemleak=on
 	done
 }
 
