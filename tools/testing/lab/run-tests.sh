@@ -266,7 +266,7 @@ if [ "$ran" = 0 ]; then
 fi
 if [ ${#failures[@]} -gt 0 ]; then
 	echo "== failed (everything is in ${results#"$TOP"/})"
-	printf '  %s\n' "${failures[@]}"
+	printf '  %s\n' "${failures[@]}" | tee "$results/failures"
 fi
 echo "== $(minutes $((SECONDS - started)))"
 echo "$passed $failed $skipped" >"$results/counts"
