@@ -14,8 +14,8 @@ out=$BUILD/um
 name=xfrm-unbind
 arch=(ARCH=um SUBARCH=x86_64)
 target=linux
-objects=990
-fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config")
+objects=1290
+fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config" "$LAB/um-ours.config")
 case ${1-} in
 '') ;;
 --smp)
