@@ -5,7 +5,7 @@
  *	plug, unplug	write the number of a slot
  *	slotN/ipsec	entries of the SA tables in use, no keys
  *	slotN/trace	accesses to the IPsec registers; writing forgets them
- *	slotN/counters	what the card did
+ *	slotN/counters	what the card did, and how many descriptors wait
  *	slotN/hold_tx	1: the link partner pauses, frames wait in their rings
  *	slotN/gone	1: the card is pulled; the driver is not told
  */
@@ -48,6 +48,7 @@ static int sim_counters_show(struct seq_file *seq, void *unused)
 
 	for (i = 0; i < SIM_COUNTERS; i++)
 		seq_printf(seq, "%s %llu\n", sim_counter_names[i], card->counters[i]);
+	seq_printf(seq, "tx_waiting %u\n", sim_tx_waiting(card));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(sim_counters);

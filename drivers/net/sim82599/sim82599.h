@@ -162,6 +162,7 @@ void sim_irq_deliver(struct sim_card *card);
 
 /* tx.c */
 bool sim_tx_run(struct sim_card *card);
+unsigned int sim_tx_waiting(const struct sim_card *card);
 void sim_tx_frame(struct sim_card *card, const struct sim_tx_context *context, u32 options, u8 *frame,
 		  unsigned int len);
 void sim_tx_checksum(u8 *frame, unsigned int len, unsigned int start, u32 l4_type);

@@ -233,3 +233,19 @@ bool sim_tx_run(struct sim_card *card)
 			more |= sim_tx_queue(card, queue, SIM_TX_BATCH) == SIM_TX_BATCH;
 	return more;
 }
+
+/**
+ * sim_tx_waiting() - descriptors that the driver gave and the card did not fetch
+ * @card: whose
+ */
+unsigned int sim_tx_waiting(const struct sim_card *card)
+{
+	unsigned int queue, count, waiting = 0;
+
+	for (queue = 0; queue < SIM_QUEUES; queue++) {
+		count = sim_reg(card, TXQ(queue, TDLEN)) / sizeof(struct sim_tx_desc);
+		if (count)
+			waiting += (sim_reg(card, TXQ(queue, TDT)) + count - sim_reg(card, TXQ(queue, TDH))) % count;
+	}
+	return waiting;
+}

@@ -1,0 +1,258 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The kernel's ixgbe on a modelled 82599: it probes, brings its link up, carries
+# traffic with and without IPsec, and loses its SAs for every cause that a PCI
+# card has. What the card did is seen on its wire by tshark; what the driver
+# told it, in its tables.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/stress.sh"
+. "$(dirname "$0")/ixgbe.sh"
+
+CAUSES=(remove unbind pulled down move feature)
+
+flows_up()
+{
+	flow_add transport v4 crypto:none && flow_add transport v6 crypto:none
+}
+
+# --- the driver does what it does on hardware ----------------------------------
+
+# tshark sees the wire: with TSO and checksums, ESP of every size.
+tcp_flow() # N
+{
+	flow "$1"
+	start iperf3 right 'Server listening' iperf3 -s -1 -B "$ADDR_right"
+	on left iperf3 -c "$ADDR_right" -B "$ADDR_left" -n "${2:-4M}" \
+		>"$OUT/iperf3-client.log" 2>&1
+	stop iperf3
+}
+
+works()
+{
+	local n
+
+	hosts_up && flows_up || { not_ok "set-up"; return; }
+	is "the driver is ixgbe" \
+		"$(left ethtool -i nic0 | sed -n 's/^driver: //p')" ixgbe
+	check "the link is up at 10 Gbit/s" says_speed 10000
+	check "plain traffic passes" on left ping -q -c 5 -i 0.01 192.168.1.2
+	for n in $(flow_numbers); do
+		check "${FLOWS[n]}: echoes pass" pings "$n"
+		check "${FLOWS[n]}: TCP passes, in segments" tcp_flow "$n"
+	done
+	is "the card has the SAs" "$(entries left tx) $(entries left rx)" "2 2"
+	more_than "it encrypted" "$(nic_counter left tx_ipsec)" 1000
+	more_than "it decrypted" "$(nic_counter left rx_ipsec)" 100
+	is "nothing failed" "$(nic_counter left rx_ipsec_failed)" 0
+	check "tunnel mode is refused" refused_mode
+	check "packet offload is refused" refused sa left add 1 out 1 packet
+	card_kept_faith "traffic" left
+	hosts_down
+}
+
+says_speed() { on left ethtool nic0 | grep -q "Speed: $1Mb/s"; }
+
+refused_mode()
+{
+	refused ctl left state add src 10.1.0.1 dst 10.2.0.1 proto esp \
+		spi 0x4711 reqid 9 mode tunnel aead 'rfc4106(gcm(aes))' \
+		"$KEY" 128 offload crypto dev nic0 dir out &&
+		grep -q 'Unsupported mode' "$OUT/refused.log"
+}
+
+# A reset under load: the card forgets, the driver loads its tables again.
+reset_under_load()
+{
+	local n
+
+	hosts_up && flows_up || { not_ok "reset: set-up"; return; }
+	for n in $(flow_numbers); do
+		ping_flow "$n"
+	done
+	wait_traffic 200
+	for _ in 1 2 3; do
+		check "reset: the driver resets the card" left ethtool -r nic0
+		check "reset: traffic goes on" wait_traffic 200
+	done
+	is "reset: the card has the SAs" "$(entries left tx) $(entries left rx)" "2 2"
+	is "reset: no SA is INVALID" "$(count_sas left .unbound)" 0
+	card_kept_faith "reset" left
+	hosts_down
+}
+
+# --- the SAs go ----------------------------------------------------------------
+
+take_the_card() # CAUSE
+{
+	step "take nic0 away from left: $1"
+	case $1 in
+	remove)
+		echo 1 >"$PCI/devices/$(pci_address left)/remove" ;;
+	unbind)
+		pci_address left >"$PCI/drivers/ixgbe/unbind" ;;
+	pulled)
+		nic_del left ;;
+	down)
+		ip -n left link set nic0 down ;;
+	move)
+		ip netns add elsewhere &&
+			ip -n left link set nic0 netns elsewhere ;;
+	feature)
+		left ethtool -K nic0 esp-hw-offload off ;;
+	esac
+}
+
+bring_it_back() # CAUSE
+{
+	step "give nic0 back to left after: $1"
+	case $1 in
+	remove)
+		echo 1 >"$PCI/rescan" && nic_claim left left nic0 || return ;;
+	unbind)
+		pci_address left >"$PCI/drivers/ixgbe/bind" &&
+			nic_claim left left nic0 || return ;;
+	pulled)
+		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
+	move)
+		ip -n elsewhere link set nic0 netns left &&
+			ip netns del elsewhere || return ;;
+	feature)
+		left ethtool -K nic0 esp-hw-offload on || return ;;
+	esac
+	nic_port_up left && wait_for 10 paths_carry
+}
+
+lose() # CAUSE
+{
+	local n why
+
+	hosts_up && flows_up || { not_ok "$1: set-up"; return; }
+	for n in $(flow_numbers); do
+		ping_flow "$n"
+	done
+	wait_traffic 500
+	echo >"$(nic_dir left)/trace"
+	check "$1: the card goes under load" take_the_card "$1"
+	why=$(reason_of "$1")
+	is "6: $1: the SAs are INVALID and say why" \
+		"$(count_sas left ".unbound.reason == \"$why\"")" 4
+	is "6: $1: their numbers are exact" \
+		"$(count_sas left '.unbound.counters_exact')" 4
+	is "1: $1: the policies stay" "$(spd left | jq length)" 4
+	for n in $(flow_numbers); do
+		stop "ping-$n" INT
+		check "1: $1: ${FLOWS[n]}: blocked" no_answer "$n"
+	done
+	[[ $1 == pulled ]] || judge_card "$1"
+	check "$1: it comes back" bring_it_back "$1"
+	check "$1: what was lost can be carried on" carried_on
+	hosts_down
+}
+
+judge_card() # CAUSE
+{
+	check "4: $1: no entry is left in the card's tables" no_entries left
+	check "4: $1: the driver wrote zeros to them" keys_zeroed
+	card_kept_faith "$1" left
+}
+
+# Each of the two outbound SAs: key words, salt, then the index with WRITE.
+keys_zeroed()
+{
+	awk '/^W IPSTXKEY[0-3] zero|^W IPSTXSALT zero/ { zero++; next }
+	     /^W IPSTXKEY|^W IPSTXSALT/ { zero = 0; next }
+	     /^W IPSTXIDX [89a-f]/ { if (zero >= 5) done++; zero = 0 }
+	     END { exit done < 2 }' "$(nic_dir left)/trace"
+}
+
+carried_on()
+{
+	local n
+
+	for n in $(flow_numbers); do
+		find_sa left "$n" &&
+			ctl left state migrate "${SA[@]}" offload crypto dev nic0 dir out &&
+			find_sa right "$n" &&
+			ctl left state migrate "${SA[@]}" offload crypto dev nic0 dir in &&
+			pings "$n" || return
+	done
+	[[ "$(entries left tx) $(entries left rx)" == "2 2" ]]
+}
+
+# --- frames in the rings ---------------------------------------------------------
+
+# The link partner pauses: what the driver was given stays in its ring.
+fill_the_ring() # N
+{
+	flow "$1"
+	on left ping -n -q -c 20 -i 0.001 -W 0.05 -I "$ADDR_left" "$ADDR_right" \
+		>/dev/null 2>&1
+	:
+}
+
+in_the_ring() # WHAT COMMAND...
+{
+	local n
+
+	hosts_up && flows_up || { not_ok "$1: set-up"; return; }
+	n=$FIRST_FLOW
+	check "$1: traffic" pings "$n"
+	echo >"$(nic_dir left)/trace"
+	card_switch left hold_tx 1
+	fill_the_ring "$n"
+	more_than "$1: frames wait in the ring" "$(nic_counter left tx_waiting)" 20
+	step "${*:2}"
+	check "$1: done" "${@:2}"
+	card_switch left hold_tx 0
+	check "4: $1: in the end no key is left" wait_for 10 gone_from_card
+	check "$1: the card works on" wait_for 10 plain_passes
+	card_kept_faith "$1" left
+	hosts_down
+}
+
+plain_passes() { on left ping -q -c 1 -W 0.5 192.168.1.2 >/dev/null 2>&1; }
+gone_from_card() { (($(entries left tx) <= KEYS_LEFT)); }
+
+sa_deleted() { sa left delete "$FIRST_FLOW" out; }
+all_deleted() { on left ip xfrm state flush; }
+feature_off() { left ethtool -K nic0 esp-hw-offload off; }
+to_software()
+{
+	find_sa left "$FIRST_FLOW"
+	ctl left state migrate "${SA[@]}" to software
+}
+
+witness()
+{
+	check "the capture by the NIC is whole" capture_end nic
+	check "the capture by back0 is whole" capture_end back
+	read -ra BY_NIC < <(frames nic "$CLEARTEXT" "$UNVERIFIED" "$VERIFIED")
+	read -ra BY_BACK < <(frames back "$CLEARTEXT" "$UNVERIFIED")
+	is "1: no frame in clear by the card" "${BY_NIC[0]}" 0
+	is "1: no frame in clear by back0" "${BY_BACK[0]}" 0
+	is "1: no ESP frame that fails" $((BY_NIC[1] + BY_BACK[1])) 0
+	more_than "there was traffic to judge" "${BY_NIC[2]}" 10000
+	is "2: no IV twice" "$(repeated iv nic back)" 0
+	is "2: no sequence number twice" "$(repeated sequence nic back)" 0
+	check "2: no IV twice, says esp_pairs" no_pair_twice nic back
+}
+
+tap_header
+begin
+need iperf3 ethtool
+has_82599
+find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
+cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
+works
+reset_under_load
+for cause in "${CAUSES[@]}"; do
+	lose "$cause"
+done
+KEYS_LEFT=1 in_the_ring "frames in the ring, the SA is deleted" sa_deleted
+KEYS_LEFT=0 in_the_ring "frames in the ring, all SAs are deleted" all_deleted
+KEYS_LEFT=0 in_the_ring "frames in the ring, the feature goes off" feature_off
+KEYS_LEFT=1 in_the_ring "frames in the ring, the SA goes to software" to_software
+witness
+finish
