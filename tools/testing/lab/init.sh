@@ -10,6 +10,8 @@ top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' share=() comm
 export PATH=$top/build/xfrmctl:$top/build/selftests:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 USER=root LOGNAME=root SHELL=/bin/bash OUT=/run/lab/out
 unset LAB_RUN
+# The host's root has no modules of ours.
+export MODPROBE_OPTIONS="-d $top/build/um/root"
 
 # Where an ordinary user boots, root's files seem to be nobody's, and a set-user-id mount(8) gives root away. So none is
 # honoured; said with mount(2), as mount(8) is what it is about: MS_BIND, MS_REMOUNT, MS_NOSUID, MS_RDONLY.

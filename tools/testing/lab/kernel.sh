@@ -99,10 +99,14 @@ fail() {
 }
 
 build() {
-	local started=$SECONDS
+	local started=$SECONDS targets=("$target")
 
+	! grep -qx CONFIG_MODULES=y "$out/.config" || targets+=(modules)
 	say "building $name's kernel ($(grep -c '=y$' "$out/.config") options, $(nproc) at a time)"
-	kernel_make -j"$(nproc)" "$target" 2>&1 | progress >"$log" || fail "the kernel does not build"
+	kernel_make -j"$(nproc)" "${targets[@]}" 2>&1 | progress >"$log" || fail "the kernel does not build"
+	if grep -qx CONFIG_MODULES=y "$out/.config"; then
+		kernel_make -s INSTALL_MOD_PATH="$out/root" modules_install >>"$log" 2>&1 || fail "cannot install the modules"
+	fi
 	say "kernel ready after $(minutes $((SECONDS - started))): $out/$target"
 }
 

@@ -17,6 +17,7 @@ declare -rA SLOT=([left]=0 [spare]=1) CABLE_OF=([left]=cableL [spare]=cableS)
 has_82599()
 {
 	[[ -w $SIM/plug ]] || skip_all "needs the model of an 82599 (CONFIG_SIM82599)"
+	modprobe -q ixgbe
 	[[ -d $PCI/drivers/ixgbe ]] || skip_all "needs ixgbe (CONFIG_IXGBE)"
 }
 

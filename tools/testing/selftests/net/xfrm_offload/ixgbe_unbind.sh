@@ -10,7 +10,7 @@
 . "$(dirname "$0")/stress.sh"
 . "$(dirname "$0")/ixgbe.sh"
 
-CAUSES=(remove unbind pulled down move feature)
+CAUSES=(remove unbind unload pulled down move feature)
 
 flows_up()
 {
@@ -92,6 +92,8 @@ take_the_card() # CAUSE
 		echo 1 >"$PCI/devices/$(pci_address left)/remove" ;;
 	unbind)
 		pci_address left >"$PCI/drivers/ixgbe/unbind" ;;
+	unload)
+		modprobe -r ixgbe ;;
 	pulled)
 		nic_del left ;;
 	down)
@@ -113,6 +115,8 @@ bring_it_back() # CAUSE
 	unbind)
 		pci_address left >"$PCI/drivers/ixgbe/bind" &&
 			nic_claim left left nic0 || return ;;
+	unload)
+		modprobe ixgbe && nic_claim left left nic0 || return ;;
 	pulled)
 		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
 	move)
@@ -149,6 +153,17 @@ lose() # CAUSE
 	check "$1: it comes back" bring_it_back "$1"
 	check "$1: what was lost can be carried on" carried_on
 	hosts_down
+}
+
+skip_cause() # CAUSE WHY
+{
+	local cause left=()
+
+	skip "$1" "$2"
+	for cause in "${CAUSES[@]}"; do
+		[[ $cause == "$1" ]] || left+=("$cause")
+	done
+	CAUSES=("${left[@]}")
 }
 
 judge_card() # CAUSE
@@ -247,6 +262,7 @@ find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 works
 reset_under_load
+[[ -d /sys/module/ixgbe/holders ]] || skip_cause unload "ixgbe is not a module"
 for cause in "${CAUSES[@]}"; do
 	lose "$cause"
 done
