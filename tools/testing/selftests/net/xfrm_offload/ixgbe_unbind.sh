@@ -227,6 +227,50 @@ in_the_ring() # WHAT COMMAND...
 	hosts_down
 }
 
+# A key that waits for a reset which does not come any more.
+driver_goes_first()
+{
+	local what="frames in the ring, the SA is deleted, the driver goes"
+
+	hosts_up && flows_up || { not_ok "$what: set-up"; return; }
+	card_switch left hold_tx 1
+	fill_the_ring "$FIRST_FLOW"
+	more_than "$what: frames wait in the ring" "$(nic_counter left tx_waiting)" 20
+	check "$what: done" sa_deleted
+	is "$what: the key waits for the frames" "$(entries left tx)" 2
+	take_the_card unbind
+	card_switch left hold_tx 0
+	check "4: $what: no entry is left in the card's tables" no_entries left
+	card_kept_faith "$what" left
+	hosts_down
+}
+
+# Left's inbound SA has another key: what comes fails on the card. With rx-all
+# the driver sees it nevertheless.
+forged() # WHAT
+{
+	local n
+
+	hosts_up && flows_up || { not_ok "$1: set-up"; return; }
+	n=$FIRST_FLOW
+	sa left delete "$n" in
+	ctl left state add "${SA[@]}" reqid "$n" mode transport replay-window 64 \
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040d' 1)" 128 \
+		offload crypto dev nic0 dir in
+	[[ $1 != *rx-all* ]] || left ethtool -K nic0 rx-all on
+	wait_for 10 paths_carry
+	check "$1: no answer is accepted" no_answer "$n"
+	more_than "$1: the card finds them forged" "$(nic_counter left rx_ipsec_failed)" 3
+	[[ $1 != *rx-all* ]] ||
+		more_than "$1: so does the stack" "$(integrity_failures)" 3
+	hosts_down
+}
+
+integrity_failures()
+{
+	sad left | jq '[.[] | .stats.failed] | add'
+}
+
 plain_passes() { on left ping -q -c 1 -W 0.5 192.168.1.2 >/dev/null 2>&1; }
 gone_from_card() { (($(entries left tx) <= KEYS_LEFT)); }
 
@@ -270,5 +314,8 @@ KEYS_LEFT=1 in_the_ring "frames in the ring, the SA is deleted" sa_deleted
 KEYS_LEFT=0 in_the_ring "frames in the ring, all SAs are deleted" all_deleted
 KEYS_LEFT=0 in_the_ring "frames in the ring, the feature goes off" feature_off
 KEYS_LEFT=1 in_the_ring "frames in the ring, the SA goes to software" to_software
+driver_goes_first
+forged "forged frames"
+forged "forged frames, rx-all"
 witness
 finish
