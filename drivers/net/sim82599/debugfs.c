@@ -47,7 +47,8 @@ static int sim_counters_show(struct seq_file *seq, void *unused)
 	int i;
 
 	for (i = 0; i < SIM_COUNTERS; i++)
-		seq_printf(seq, "%s %llu\n", sim_counter_names[i], card->counters[i]);
+		seq_printf(seq, "%s %llu\n", sim_counter_names[i],
+			   card->counters[i]);
 	seq_printf(seq, "tx_waiting %u\n", sim_tx_waiting(card));
 	return 0;
 }
@@ -64,7 +65,8 @@ static int sim_trace_file_open(struct inode *inode, struct file *file)
 	return single_open(file, sim_trace_file_show, inode->i_private);
 }
 
-static ssize_t sim_trace_file_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
+static ssize_t sim_trace_file_write(struct file *file, const char __user *from,
+				    size_t len, loff_t *pos)
 {
 	struct seq_file *seq = file->private_data;
 
@@ -131,11 +133,16 @@ void sim_debugfs_add(struct sim_card *card)
 
 	name[4] += card->slot;
 	card->dir = debugfs_create_dir(name, sim_dir);
-	debugfs_create_file("ipsec", 0400, card->dir, card, &sim_ipsec_file_fops);
-	debugfs_create_file("counters", 0400, card->dir, card, &sim_counters_fops);
-	debugfs_create_file("trace", 0600, card->dir, card, &sim_trace_file_fops);
-	debugfs_create_file_unsafe("hold_tx", 0600, card->dir, card, &sim_hold_fops);
-	debugfs_create_file_unsafe("gone", 0600, card->dir, card, &sim_gone_fops);
+	debugfs_create_file("ipsec", 0400, card->dir, card,
+			    &sim_ipsec_file_fops);
+	debugfs_create_file("counters", 0400, card->dir, card,
+			    &sim_counters_fops);
+	debugfs_create_file("trace", 0600, card->dir, card,
+			    &sim_trace_file_fops);
+	debugfs_create_file_unsafe("hold_tx", 0600, card->dir, card,
+				   &sim_hold_fops);
+	debugfs_create_file_unsafe("gone", 0600, card->dir, card,
+				   &sim_gone_fops);
 }
 
 /**
@@ -170,5 +177,6 @@ void __init sim_debugfs_init(void)
 {
 	sim_dir = debugfs_create_dir("sim82599", NULL);
 	debugfs_create_file_unsafe("plug", 0200, sim_dir, NULL, &sim_plug_fops);
-	debugfs_create_file_unsafe("unplug", 0200, sim_dir, NULL, &sim_unplug_fops);
+	debugfs_create_file_unsafe("unplug", 0200, sim_dir, NULL,
+				   &sim_unplug_fops);
 }

@@ -22,9 +22,9 @@
  */
 void sim_eeprom_mac(const struct sim_card *card, u8 *mac)
 {
-	static const u8 locally_administered[ETH_ALEN] = { 0x02, 0x82, 0x59, 0x90, 0, 0 };
+	static const u8 ours[ETH_ALEN] = { 0x02, 0x82, 0x59, 0x90 };
 
-	memcpy(mac, locally_administered, ETH_ALEN);
+	memcpy(mac, ours, ETH_ALEN);
 	mac[5] = card->slot;
 }
 

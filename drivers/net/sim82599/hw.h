@@ -60,8 +60,7 @@
 #define EIAM_EX0		0x00ad0
 
 /* Receive: 8.2.3.7, receive DMA: 8.2.3.8 */
-#define SIM_QUEUES		128
-#define RXQ(n, reg)		(((n) < 64 ? 0x01000 + 0x40 * (n) : 0x0d000 + 0x40 * ((n) - 64)) + (reg))
+#define SIM_QUEUES		128	/* each way; see sim_rxq() */
 #define   RDBAL			0x00
 #define   RDBAH			0x04
 #define   RDLEN			0x08
@@ -71,7 +70,6 @@
 #define     RXDCTL_ENABLE	BIT(25)
 #define     RXDCTL_SWFLSH	BIT(26)
 #define     RXDCTL_VME		BIT(30)
-#define SRRCTL(n)		((n) < 16 ? 0x02100 + 4 * (n) : RXQ(n, 0x14))
 #define   SRRCTL_BSIZEPACKET	GENMASK(4, 0)
 #define RDRXCTL			0x02f00
 #define   RDRXCTL_DMAIDONE	BIT(3)
@@ -86,10 +84,29 @@
 #define   MCSTCTRL_MFE		BIT(2)
 #define   MCSTCTRL_MO		GENMASK(1, 0)
 #define MTA(n)			(0x05200 + 4 * (n))
-#define SIM_RARS		128
-#define RAL(n)			(((n) < 16 ? 0x05400 : 0x0a200) + 8 * (n))
-#define RAH(n)			(RAL(n) + 4)
+#define SIM_RARS		128	/* see sim_ral() */
 #define   RAH_AV		BIT(31)
+
+/* Of which the first 16, or 64, are elsewhere than the others. */
+static inline u32 sim_rxq(unsigned int n, u32 reg)
+{
+	return (n < 64 ? 0x01000 : 0x0c000) + 0x40 * n + reg;
+}
+
+static inline u32 sim_srrctl(unsigned int n)
+{
+	return n < 16 ? 0x02100 + 4 * n : sim_rxq(n, 0x14);
+}
+
+static inline u32 sim_ral(unsigned int n)
+{
+	return (n < 16 ? 0x05400 : 0x0a200) + 8 * n;
+}
+
+static inline u32 sim_rah(unsigned int n)
+{
+	return sim_ral(n) + 4;
+}
 
 /* Transmit: 8.2.3.9 */
 #define TXQ(n, reg)		(0x06000 + 0x40 * (n) + (reg))
@@ -155,7 +172,7 @@
 #define   MSCA_MDICMD		BIT(30)
 #define MSRWD			0x04260
 #define AUTOC			0x042a0
-#define   AUTOC_LMS_10G_NO_AN	(1 << 13)
+#define   AUTOC_LMS_10G_NO_AN	BIT(13)
 #define   AUTOC_RESTART_AN	BIT(12)
 #define LINKS			0x042a4
 #define   LINKS_UP		BIT(30)
@@ -211,7 +228,6 @@ struct sim_tx_context {
 #define TXC_ENCRYPT		BIT(14)
 #define TXC_MSS			GENMASK(31, 16)
 #define TXC_L4LEN		GENMASK(15, 8)
-#define TXC_INDEX		GENMASK(6, 4)
 
 /* Receive descriptors, one buffer: 7.1.6.1 (read), 7.1.6.2 (write-back) */
 union sim_rx_desc {

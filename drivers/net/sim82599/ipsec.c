@@ -91,7 +91,8 @@ static void sim_ipsec_rx_write(struct sim_card *card, u32 table, u32 index)
 void sim_ipsec_rx_index(struct sim_card *card, u32 value)
 {
 	if (value & IPSIDX_WRITE)
-		sim_ipsec_rx_write(card, FIELD_GET(IPSRXIDX_TABLE, value), FIELD_GET(IPSIDX_INDEX, value));
+		sim_ipsec_rx_write(card, FIELD_GET(IPSRXIDX_TABLE, value),
+				   FIELD_GET(IPSIDX_INDEX, value));
 	sim_set_reg(card, IPSRXIDX, value & ~IPSIDX_WRITE);
 }
 
@@ -120,16 +121,18 @@ void sim_ipsec_show(struct sim_card *card, struct seq_file *seq)
 {
 	unsigned int i;
 
-	seq_printf(seq, "engine tx %s rx %s\n", sim_reg(card, IPSTXIDX) & IPSIDX_EN ? "on" : "off",
+	seq_printf(seq, "engine tx %s rx %s\n",
+		   sim_reg(card, IPSTXIDX) & IPSIDX_EN ? "on" : "off",
 		   sim_reg(card, IPSRXIDX) & IPSIDX_EN ? "on" : "off");
 	for (i = 0; i < SIM_SAS; i++)
 		if (!sim_key_is_zero(&card->tx_sa[i]))
 			seq_printf(seq, "tx %u\n", i);
 	for (i = 0; i < SIM_SAS; i++)
-		if (!sim_key_is_zero(&card->rx_key[i]) || card->rx_mode[i] || card->rx_spi[i])
+		if (!sim_key_is_zero(&card->rx_key[i]) || card->rx_mode[i] ||
+		    card->rx_spi[i])
 			seq_printf(seq, "rx %u spi %08x ip %u mode %02x\n", i,
-				   ntohl((__force __be32)cpu_to_le32(card->rx_spi[i])), card->rx_ip_index[i],
-				   card->rx_mode[i]);
+				   swab32(card->rx_spi[i]),
+				   card->rx_ip_index[i], card->rx_mode[i]);
 	for (i = 0; i < SIM_RX_IPS; i++)
 		if (memchr_inv(card->rx_ip[i], 0, sizeof(card->rx_ip[i])))
 			seq_printf(seq, "ip %u\n", i);
@@ -151,8 +154,12 @@ static int sim_set_key(struct sim_card *card, const struct sim_sa_key *sa)
 	return crypto_aead_setkey(card->gcm, key, sizeof(key));
 }
 
-/* RFC 4106: the nonce is salt and IV, SPI and sequence number are authenticated only. */
-static int sim_gcm(struct sim_card *card, const struct sim_sa_key *sa, u8 *esp, unsigned int len, bool encrypt)
+/*
+ * RFC 4106: the nonce is salt and IV; SPI and sequence number are
+ * authenticated only.
+ */
+static int sim_gcm(struct sim_card *card, const struct sim_sa_key *sa, u8 *esp,
+		   unsigned int len, bool encrypt)
 {
 	u8 iv[SALT_LEN + ESP_IV], aad[ESP_AAD];
 	struct aead_request *request;
@@ -172,8 +179,10 @@ static int sim_gcm(struct sim_card *card, const struct sim_sa_key *sa, u8 *esp, 
 	sg_set_buf(&sg[0], aad, sizeof(aad));
 	sg_set_buf(&sg[1], esp + ESP_HEADER, len - ESP_HEADER);
 	aead_request_set_ad(request, sizeof(aad));
-	aead_request_set_crypt(request, sg, sg, len - ESP_HEADER - (encrypt ? ESP_ICV : 0), iv);
-	err = encrypt ? crypto_aead_encrypt(request) : crypto_aead_decrypt(request);
+	aead_request_set_crypt(request, sg, sg,
+			       len - ESP_HEADER - (encrypt ? ESP_ICV : 0), iv);
+	err = encrypt ? crypto_aead_encrypt(request) :
+			crypto_aead_decrypt(request);
 	aead_request_free(request);
 	return err;
 }
@@ -187,7 +196,8 @@ static int sim_gcm(struct sim_card *card, const struct sim_sa_key *sa, u8 *esp, 
  *
  * Return: the offset, -1 if there is no ESP where the engine looks for it.
  */
-int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3, bool ipv4)
+int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3,
+		   bool ipv4)
 {
 	const struct ipv6hdr *ip6 = (struct ipv6hdr *)(frame + l3);
 	const struct iphdr *ip = (struct iphdr *)(frame + l3);
@@ -195,10 +205,11 @@ int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3, bool ipv4
 
 	if (esp + ESP_HEADER + ESP_ICV > len)
 		return -1;
-	if (ipv4 ? ip->ihl != 5 || ip->protocol != IPPROTO_ESP || ip->frag_off & htons(IP_MF | IP_OFFSET)
-		 : ip6->nexthdr != IPPROTO_ESP)
+	if (!ipv4)
+		return ip6->nexthdr == IPPROTO_ESP ? esp : -1;
+	if (ip->ihl != 5 || ip->frag_off & htons(IP_MF | IP_OFFSET))
 		return -1;
-	return esp;
+	return ip->protocol == IPPROTO_ESP ? esp : -1;
 }
 
 /**
@@ -210,14 +221,17 @@ int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3, bool ipv4
  *
  * Return: whether it may leave. That it is protected is not said.
  */
-bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context, u8 *frame, unsigned int len)
+bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context,
+		  u8 *frame, unsigned int len)
 {
 	u32 tucmd = le32_to_cpu(context->tucmd);
 	unsigned int l3 = FIELD_GET(TXC_MACLEN, le32_to_cpu(context->lengths));
-	const struct sim_sa_key *sa = &card->tx_sa[FIELD_GET(TXC_SA, le32_to_cpu(context->sa_index))];
+	const struct sim_sa_key *sa =
+		&card->tx_sa[FIELD_GET(TXC_SA, le32_to_cpu(context->sa_index))];
 	int esp;
 
-	if (!(sim_reg(card, IPSTXIDX) & IPSIDX_EN) || sim_reg(card, SECTXCTRL) & SECTXCTRL_SECTX_DIS) {
+	if (!(sim_reg(card, IPSTXIDX) & IPSIDX_EN) ||
+	    sim_reg(card, SECTXCTRL) & SECTXCTRL_SECTX_DIS) {
 		card->counters[SIM_TX_IPSEC_BYPASSED]++;
 		return true;
 	}
@@ -226,12 +240,14 @@ bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context, u
 	esp = sim_esp_offset(frame, len, l3, tucmd & TXC_IPV4);
 	if (esp < 0)
 		return false;
-	card->counters[sim_key_is_zero(sa) ? SIM_TX_IPSEC_NO_KEY : SIM_TX_IPSEC]++;
+	card->counters[sim_key_is_zero(sa) ? SIM_TX_IPSEC_NO_KEY :
+					     SIM_TX_IPSEC]++;
 	return !sim_gcm(card, sa, frame + esp, len - esp, true);
 }
 
 /* 7.12: SPI and destination choose the SA. Returns its index, -1 for none. */
-static int sim_ipsec_find(const struct sim_card *card, const u8 *esp, const u8 *daddr, bool ipv4)
+static int sim_ipsec_find(const struct sim_card *card, const u8 *esp,
+			  const u8 *daddr, bool ipv4)
 {
 	u32 addr[4] = {};
 	u32 ip_index;
@@ -243,18 +259,22 @@ static int sim_ipsec_find(const struct sim_card *card, const u8 *esp, const u8 *
 		for (i = 0; i < 4; i++)
 			addr[i] = get_unaligned_le32(daddr + 4 * i);
 	for (i = 0; i < SIM_SAS; i++) {
-		if (!(card->rx_mode[i] & IPSRXMOD_VALID) || !(card->rx_mode[i] & IPSRXMOD_ESP) ||
-		    !(card->rx_mode[i] & IPSRXMOD_IPV6) != ipv4 || card->rx_spi[i] != get_unaligned_le32(esp))
+		if (!(card->rx_mode[i] & IPSRXMOD_VALID) ||
+		    !(card->rx_mode[i] & IPSRXMOD_ESP) ||
+		    !(card->rx_mode[i] & IPSRXMOD_IPV6) != ipv4 ||
+		    card->rx_spi[i] != get_unaligned_le32(esp))
 			continue;
 		ip_index = card->rx_ip_index[i];
-		if (ip_index < SIM_RX_IPS && !memcmp(card->rx_ip[ip_index], addr, sizeof(addr)))
+		if (ip_index < SIM_RX_IPS &&
+		    !memcmp(card->rx_ip[ip_index], addr, sizeof(addr)))
 			return i;
 	}
 	return -1;
 }
 
 /* Deciphers in place; what fails stays as it came. */
-static u32 sim_ipsec_open(struct sim_card *card, int index, u8 *esp, unsigned int len)
+static u32 sim_ipsec_open(struct sim_card *card, int index, u8 *esp,
+			  unsigned int len)
 {
 	u32 error = RXD_SECP | FIELD_PREP(RXD_SECERR, RXD_SECERR_AUTH);
 	u8 *copy;
@@ -277,12 +297,15 @@ static u32 sim_ipsec_open(struct sim_card *card, int index, u8 *esp, unsigned in
  * sim_ipsec_rx() - decipher a frame that one of the SAs is for
  * @card: which receives
  * @skb: the frame, linear
- * @type: packet type of the descriptor; ESP is taken out of it, unless an SA was found
+ * @type: packet type of the descriptor; ESP is taken out of it, unless an SA
+ *	was found
  *
  * Return: bits for the status of the descriptor.
  */
 u32 sim_ipsec_rx(struct sim_card *card, struct sk_buff *skb, u16 *type)
 {
+	const struct ipv6hdr *ip6 = (struct ipv6hdr *)(skb->data + ETH_HLEN);
+	const struct iphdr *ip = (struct iphdr *)(skb->data + ETH_HLEN);
 	bool ipv4 = *type & RXD_IPV4;
 	unsigned int len = skb->len;
 	int esp, index;
@@ -290,18 +313,20 @@ u32 sim_ipsec_rx(struct sim_card *card, struct sk_buff *skb, u16 *type)
 	if (!(*type & RXD_ESP))
 		return 0;
 	*type &= ~RXD_ESP;
-	if (!(sim_reg(card, IPSRXIDX) & IPSIDX_EN) || sim_reg(card, SECRXCTRL) & SECRXCTRL_SECRX_DIS)
+	if (!(sim_reg(card, IPSRXIDX) & IPSIDX_EN) ||
+	    sim_reg(card, SECRXCTRL) & SECRXCTRL_SECRX_DIS)
 		return 0;
 	/* Padding of the Ethernet is not the packet's. */
 	if (ipv4)
-		len = min(len, ETH_HLEN + ntohs(((struct iphdr *)(skb->data + ETH_HLEN))->tot_len));
+		len = min_t(unsigned int, len, ETH_HLEN + ntohs(ip->tot_len));
 	else
-		len = min_t(unsigned int, len, ETH_HLEN + sizeof(struct ipv6hdr) +
-			    ntohs(((struct ipv6hdr *)(skb->data + ETH_HLEN))->payload_len));
+		len = min_t(unsigned int, len, ETH_HLEN + sizeof(*ip6) +
+			    ntohs(ip6->payload_len));
 	esp = sim_esp_offset(skb->data, len, ETH_HLEN, ipv4);
 	if (esp < 0)
 		return 0;
-	index = sim_ipsec_find(card, skb->data + esp, skb->data + ETH_HLEN + (ipv4 ? 16 : 24), ipv4);
+	index = sim_ipsec_find(card, skb->data + esp,
+			       skb->data + ETH_HLEN + (ipv4 ? 16 : 24), ipv4);
 	if (index < 0)
 		return 0;
 	*type |= RXD_ESP;
@@ -316,7 +341,8 @@ u32 sim_ipsec_rx(struct sim_card *card, struct sk_buff *skb, u16 *type)
  */
 int sim_ipsec_init(struct sim_card *card)
 {
-	struct crypto_aead *gcm = crypto_alloc_aead("gcm(aes)", 0, CRYPTO_ALG_ASYNC);
+	struct crypto_aead *gcm =
+		crypto_alloc_aead("gcm(aes)", 0, CRYPTO_ALG_ASYNC);
 
 	if (IS_ERR(gcm))
 		return PTR_ERR(gcm);

@@ -43,13 +43,15 @@ void sim_irq_cause(struct sim_card *card, u32 causes)
  */
 void sim_irq_queue(struct sim_card *card, unsigned int queue, bool tx)
 {
-	u32 entry = sim_reg(card, IVAR(queue / 2)) >> (queue % 2 * 16 + (tx ? 8 : 0));
+	u32 entry = sim_reg(card, IVAR(queue / 2)) >>
+		    (queue % 2 * 16 + (tx ? 8 : 0));
 
 	if (entry & IVAR_VALID)
-		sim_irq_cause(card, BIT(FIELD_GET(IVAR_VECTOR, entry)) & EICR_QUEUES);
+		sim_irq_cause(card,
+			      BIT(FIELD_GET(IVAR_VECTOR, entry)) & EICR_QUEUES);
 }
 
-/* The causes that EIMS lets through; masked and cleared as the driver wants it. */
+/* The causes that EIMS lets through; masked and cleared as the driver wants. */
 static u32 sim_irq_take(struct sim_card *card)
 {
 	u32 causes, auto_mask;
@@ -57,10 +59,13 @@ static u32 sim_irq_take(struct sim_card *card)
 
 	spin_lock_irqsave(&card->lock, flags);
 	causes = sim_reg(card, EICR) & sim_reg(card, EIMS);
-	sim_set_reg(card, EICR, sim_reg(card, EICR) & ~(causes & sim_reg(card, EIAC)));
+	sim_set_reg(card, EICR,
+		    sim_reg(card, EICR) & ~(causes & sim_reg(card, EIAC)));
 	if (sim_reg(card, GPIE) & GPIE_EIAME) {
-		auto_mask = sim_reg(card, EIAM) | (sim_reg(card, EIAM_EX0) & EICR_QUEUES);
-		sim_set_reg(card, EIMS, sim_reg(card, EIMS) & ~(causes & auto_mask));
+		auto_mask = sim_reg(card, EIAM) |
+			    (sim_reg(card, EIAM_EX0) & EICR_QUEUES);
+		sim_set_reg(card, EIMS,
+			    sim_reg(card, EIMS) & ~(causes & auto_mask));
 	}
 	/* The message for the rest is sent once, until the driver has looked. */
 	sim_set_reg(card, EIMS, sim_reg(card, EIMS) & ~(causes & ~EICR_QUEUES));
@@ -68,15 +73,18 @@ static u32 sim_irq_take(struct sim_card *card)
 	return causes;
 }
 
-/* The message is a write of the interrupt's number, see arch/um/drivers/virt-pci.c. */
+/*
+ * The message is a write of the interrupt's number, see
+ * arch/um/drivers/virt-pci.c.
+ */
 static void sim_irq_message(struct sim_card *card, unsigned int vector)
 {
 	const u32 *entry = &card->msix[vector * 4];
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (sim_pci_msix_enabled(card) && sim_pci_may_dma(card) && !(entry[MSIX_CONTROL] & MSIX_MASKED) &&
-	    entry[MSIX_DATA]) {
+	if (sim_pci_msix_enabled(card) && sim_pci_may_dma(card) &&
+	    !(entry[MSIX_CONTROL] & MSIX_MASKED) && entry[MSIX_DATA]) {
 		irq_enter();
 		generic_handle_irq(entry[MSIX_DATA]);
 		irq_exit();

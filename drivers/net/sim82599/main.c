@@ -69,7 +69,8 @@ static int sim_alloc(struct sim_card *card)
 	card->regs = vzalloc(SIM_BAR0_SIZE);
 	card->frame = vmalloc(SIM_FRAME_MAX);
 	card->trace = vcalloc(SIM_TRACE, sizeof(*card->trace));
-	card->wq = alloc_workqueue("sim82599-%u", WQ_HIGHPRI | WQ_MEM_RECLAIM, 1, card->slot);
+	card->wq = alloc_workqueue("sim82599-%u", WQ_HIGHPRI | WQ_MEM_RECLAIM,
+				   1, card->slot);
 	if (!card->regs || !card->frame || !card->trace || !card->wq)
 		return -ENOMEM;
 	err = sim_ipsec_init(card);
@@ -158,5 +159,6 @@ static int __init sim82599_init(void)
 	sim_debugfs_init();
 	return 0;
 }
+
 /* After the bus whose interrupt domain we share. */
 late_initcall(sim82599_init);

@@ -49,7 +49,8 @@ static struct sim_card *sim_card_at(unsigned int devfn)
 	return card->plugged && !READ_ONCE(card->gone) ? card : NULL;
 }
 
-static int sim_config_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *value)
+static int sim_config_read(struct pci_bus *bus, unsigned int devfn, int where,
+			   int size, u32 *value)
 {
 	struct sim_card *card = sim_card_at(devfn);
 
@@ -75,7 +76,8 @@ static u32 sim_config_writable(int where)
 {
 	switch (where) {
 	case PCI_COMMAND:
-		return PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE;
+		return PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
+		       PCI_COMMAND_INTX_DISABLE;
 	case PCI_CACHE_LINE_SIZE:
 		return 0xff;
 	case PCI_BASE_ADDRESS_0:
@@ -93,7 +95,8 @@ static u32 sim_config_writable(int where)
 	return 0;
 }
 
-static int sim_config_write(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 value)
+static int sim_config_write(struct pci_bus *bus, unsigned int devfn, int where,
+			    int size, u32 value)
 {
 	struct sim_card *card = sim_card_at(devfn);
 	int shift = where % 4 * 8;
@@ -105,7 +108,8 @@ static int sim_config_write(struct pci_bus *bus, unsigned int devfn, int where, 
 	where &= ~3;
 	mask &= sim_config_writable(where);
 	dword = get_unaligned_le32(card->config + where);
-	put_unaligned_le32((dword & ~mask) | (value << shift & mask), card->config + where);
+	put_unaligned_le32((dword & ~mask) | (value << shift & mask),
+			   card->config + where);
 	sim_kick(card);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -127,8 +131,10 @@ void sim_pci_power_on(struct sim_card *card)
 	put_unaligned_le16(SIM_DEVICE, config + PCI_DEVICE_ID);
 	put_unaligned_le16(PCI_STATUS_CAP_LIST, config + PCI_STATUS);
 	config[PCI_REVISION_ID] = 1;
-	put_unaligned_le16(PCI_CLASS_NETWORK_ETHERNET, config + PCI_CLASS_DEVICE);
-	put_unaligned_le16(PCI_VENDOR_ID_INTEL, config + PCI_SUBSYSTEM_VENDOR_ID);
+	put_unaligned_le16(PCI_CLASS_NETWORK_ETHERNET,
+			   config + PCI_CLASS_DEVICE);
+	put_unaligned_le16(PCI_VENDOR_ID_INTEL,
+			   config + PCI_SUBSYSTEM_VENDOR_ID);
 
 	config[PCI_CAPABILITY_LIST] = CONFIG_PM;
 	config[CONFIG_PM] = PCI_CAP_ID_PM;
@@ -137,14 +143,19 @@ void sim_pci_power_on(struct sim_card *card)
 
 	config[CONFIG_MSIX] = PCI_CAP_ID_MSIX;
 	config[CONFIG_MSIX + PCI_CAP_LIST_NEXT] = CONFIG_PCIE;
-	put_unaligned_le16(SIM_MSIX_VECTORS - 1, config + CONFIG_MSIX + PCI_MSIX_FLAGS);
+	put_unaligned_le16(SIM_MSIX_VECTORS - 1,
+			   config + CONFIG_MSIX + PCI_MSIX_FLAGS);
 	put_unaligned_le32(3, config + CONFIG_MSIX + PCI_MSIX_TABLE);
-	put_unaligned_le32(SIM_MSIX_PBA | 3, config + CONFIG_MSIX + PCI_MSIX_PBA);
+	put_unaligned_le32(SIM_MSIX_PBA | 3,
+			   config + CONFIG_MSIX + PCI_MSIX_PBA);
 
 	config[CONFIG_PCIE] = PCI_CAP_ID_EXP;
-	put_unaligned_le16(2 | PCI_EXP_TYPE_ENDPOINT << 4, config + CONFIG_PCIE + PCI_EXP_FLAGS);
-	put_unaligned_le32(PCI_EXP_LNKCAP_SLS_5_0GB | 8 << 4, config + CONFIG_PCIE + PCI_EXP_LNKCAP);
-	put_unaligned_le16(PCI_EXP_LNKSTA_CLS_5_0GB | PCI_EXP_LNKSTA_NLW_X8, config + CONFIG_PCIE + PCI_EXP_LNKSTA);
+	put_unaligned_le16(2 | PCI_EXP_TYPE_ENDPOINT << 4,
+			   config + CONFIG_PCIE + PCI_EXP_FLAGS);
+	put_unaligned_le32(PCI_EXP_LNKCAP_SLS_5_0GB | 8 << 4,
+			   config + CONFIG_PCIE + PCI_EXP_LNKCAP);
+	put_unaligned_le16(PCI_EXP_LNKSTA_CLS_5_0GB | PCI_EXP_LNKSTA_NLW_X8,
+			   config + CONFIG_PCIE + PCI_EXP_LNKSTA);
 }
 
 /**
@@ -153,7 +164,8 @@ void sim_pci_power_on(struct sim_card *card)
  */
 bool sim_pci_may_dma(const struct sim_card *card)
 {
-	return !READ_ONCE(card->gone) && card->config[PCI_COMMAND] & PCI_COMMAND_MASTER &&
+	return !READ_ONCE(card->gone) &&
+	       card->config[PCI_COMMAND] & PCI_COMMAND_MASTER &&
 	       !(sim_reg(card, CTRL) & CTRL_GIO_DIS);
 }
 
@@ -163,21 +175,25 @@ bool sim_pci_may_dma(const struct sim_card *card)
  */
 bool sim_pci_msix_enabled(const struct sim_card *card)
 {
-	u16 flags = get_unaligned_le16(card->config + CONFIG_MSIX + PCI_MSIX_FLAGS);
+	u16 flags =
+		get_unaligned_le16(card->config + CONFIG_MSIX + PCI_MSIX_FLAGS);
 
-	return (flags & PCI_MSIX_FLAGS_ENABLE) && !(flags & PCI_MSIX_FLAGS_MASKALL);
+	return (flags & PCI_MSIX_FLAGS_ENABLE) &&
+	       !(flags & PCI_MSIX_FLAGS_MASKALL);
 }
 
 /* --- memory windows */
 
-static unsigned long sim_regs_mmio_read(void *priv, unsigned int offset, int size)
+static unsigned long sim_regs_mmio_read(void *priv, unsigned int offset,
+					int size)
 {
 	u32 value = sim_reg_read(priv, offset & ~3) >> (offset % 4 * 8);
 
 	return size == 4 ? value : value & GENMASK(size * 8 - 1, 0);
 }
 
-static void sim_regs_mmio_write(void *priv, unsigned int offset, int size, unsigned long value)
+static void sim_regs_mmio_write(void *priv, unsigned int offset, int size,
+				unsigned long value)
 {
 	/* 8.1: CSRs are written by the dword. */
 	if (!WARN_ON_ONCE(size != 4 || offset % 4))
@@ -189,20 +205,25 @@ static const struct logic_iomem_ops sim_regs_mmio = {
 	.write	= sim_regs_mmio_write,
 };
 
-static unsigned long sim_msix_mmio_read(void *priv, unsigned int offset, int size)
+static unsigned long sim_msix_mmio_read(void *priv, unsigned int offset,
+					int size)
 {
 	struct sim_card *card = priv;
 
 	if (READ_ONCE(card->gone) || size != 4)
 		return ~0ul;
-	return offset / 4 < ARRAY_SIZE(card->msix) ? READ_ONCE(card->msix[offset / 4]) : 0;
+	return offset / 4 < ARRAY_SIZE(card->msix) ?
+		       READ_ONCE(card->msix[offset / 4]) :
+		       0;
 }
 
-static void sim_msix_mmio_write(void *priv, unsigned int offset, int size, unsigned long value)
+static void sim_msix_mmio_write(void *priv, unsigned int offset, int size,
+				unsigned long value)
 {
 	struct sim_card *card = priv;
 
-	if (READ_ONCE(card->gone) || size != 4 || offset / 4 >= ARRAY_SIZE(card->msix))
+	if (READ_ONCE(card->gone) || size != 4 ||
+	    offset / 4 >= ARRAY_SIZE(card->msix))
 		return;
 	WRITE_ONCE(card->msix[offset / 4], value);
 	sim_kick(card);
@@ -213,14 +234,16 @@ static const struct logic_iomem_ops sim_msix_mmio = {
 	.write	= sim_msix_mmio_write,
 };
 
-static bool sim_decodes(const struct sim_card *card, int bar, u64 addr, size_t size, size_t window)
+static bool sim_decodes(const struct sim_card *card, int bar, u64 addr,
+			size_t size, size_t window)
 {
 	u64 base = get_unaligned_le32(card->config + bar);
 
 	return base && addr >= base && addr + size <= base + window;
 }
 
-static long sim_window_map(unsigned long offset, size_t size, const struct logic_iomem_ops **ops, void **priv)
+static long sim_window_map(unsigned long offset, size_t size,
+			   const struct logic_iomem_ops **ops, void **priv)
 {
 	u64 addr = sim_window.start + offset;
 	struct sim_card *card;
@@ -229,13 +252,17 @@ static long sim_window_map(unsigned long offset, size_t size, const struct logic
 		if (!card->plugged)
 			continue;
 		*priv = card;
-		if (sim_decodes(card, PCI_BASE_ADDRESS_0, addr, size, SIM_BAR0_SIZE)) {
+		if (sim_decodes(card, PCI_BASE_ADDRESS_0, addr, size,
+				SIM_BAR0_SIZE)) {
 			*ops = &sim_regs_mmio;
-			return addr - get_unaligned_le32(card->config + PCI_BASE_ADDRESS_0);
+			return addr - get_unaligned_le32(card->config +
+							 PCI_BASE_ADDRESS_0);
 		}
-		if (sim_decodes(card, PCI_BASE_ADDRESS_3, addr, size, SIM_BAR3_SIZE)) {
+		if (sim_decodes(card, PCI_BASE_ADDRESS_3, addr, size,
+				SIM_BAR3_SIZE)) {
 			*ops = &sim_msix_mmio;
-			return addr - get_unaligned_le32(card->config + PCI_BASE_ADDRESS_3);
+			return addr - get_unaligned_le32(card->config +
+							 PCI_BASE_ADDRESS_3);
 		}
 	}
 	return -ENOENT;
@@ -264,7 +291,8 @@ void sim_pci_found(struct sim_card *card)
  */
 void sim_pci_lost(struct sim_card *card)
 {
-	struct pci_dev *pdev = pci_get_slot(sim_bridge->bus, PCI_DEVFN(card->slot, 0));
+	struct pci_dev *pdev =
+		pci_get_slot(sim_bridge->bus, PCI_DEVFN(card->slot, 0));
 
 	if (!pdev)
 		return;

@@ -26,7 +26,8 @@ void sim_regs_reset(struct sim_card *card)
 	memset(card->regs, 0, SIM_BAR0_SIZE);
 	memset(card->contexts, 0, sizeof(card->contexts));
 	sim_set_reg(card, STATUS, STATUS_GIO);
-	sim_set_reg(card, EEC, EEC_PRES | EEC_ARD | EEC_ADDR16 | 2 << EEC_SIZE_SHIFT);
+	sim_set_reg(card, EEC,
+		    EEC_PRES | EEC_ARD | EEC_ADDR16 | 2 << EEC_SIZE_SHIFT);
 	sim_set_reg(card, FWSM, FWSM_VALID);
 	sim_set_reg(card, AUTOC, AUTOC_LMS_10G_NO_AN);
 	sim_set_reg(card, ANLP1, ANLP1_AN_RUNS);
@@ -38,8 +39,8 @@ void sim_regs_reset(struct sim_card *card)
 	sim_set_reg(card, SECTXMINIFG, 1);
 
 	sim_eeprom_mac(card, mac);
-	sim_set_reg(card, RAL(0), get_unaligned_le32(mac));
-	sim_set_reg(card, RAH(0), get_unaligned_le16(mac + 4) | RAH_AV);
+	sim_set_reg(card, sim_ral(0), get_unaligned_le32(mac));
+	sim_set_reg(card, sim_rah(0), get_unaligned_le16(mac + 4) | RAH_AV);
 }
 
 static u32 sim_eeprom_read(const struct sim_card *card, u32 request)
@@ -64,7 +65,9 @@ static u32 sim_read_locked(struct sim_card *card, u32 offset)
 
 	switch (offset) {
 	case STATUS:
-		return sim_reg(card, CTRL) & CTRL_GIO_DIS ? value & ~STATUS_GIO : value;
+		return sim_reg(card, CTRL) & CTRL_GIO_DIS ?
+			       value & ~STATUS_GIO :
+			       value;
 	case EICR:
 	case GPRC:
 	case GPTC:
@@ -88,10 +91,11 @@ static u32 sim_read_locked(struct sim_card *card, u32 offset)
 	return value;
 }
 
-/* DCTL of a ring: the flush request clears itself. Returns whether it was one. */
+/* A ring's: the flush request clears itself. Returns whether it was one. */
 static bool sim_write_ring(struct sim_card *card, u32 offset, u32 value)
 {
-	bool rx = (offset >= RXQ(0, 0) && offset <= RXQ(63, 0x3c)) || (offset >= RXQ(64, 0) && offset <= RXQ(127, 0x3c));
+	bool rx = (offset >= sim_rxq(0, 0) && offset <= sim_rxq(63, 0x3c)) ||
+		  (offset >= sim_rxq(64, 0) && offset <= sim_rxq(127, 0x3c));
 	bool tx = offset >= TXQ(0, 0) && offset < TXQ(SIM_QUEUES, 0);
 
 	if (!rx && !tx)
@@ -121,7 +125,9 @@ static bool sim_write_locked(struct sim_card *card, u32 offset, u32 value)
 	case SECRXSTAT:
 		return false;
 	case EERD:
-		sim_set_reg(card, EERD, value & EERD_START ? sim_eeprom_read(card, value) : value);
+		sim_set_reg(card, EERD,
+			    value & EERD_START ? sim_eeprom_read(card, value) :
+						 value);
 		return false;
 	case MSCA:
 		sim_set_reg(card, MSCA, value & ~MSCA_MDICMD);
@@ -169,7 +175,8 @@ static bool sim_write_locked(struct sim_card *card, u32 offset, u32 value)
 	if (sim_write_ring(card, offset, value))
 		return true;
 	sim_set_reg(card, offset, value);
-	return offset == DMATXCTL || offset == RXCTRL || offset == SECTXCTRL || offset == SECRXCTRL;
+	return offset == DMATXCTL || offset == RXCTRL || offset == SECTXCTRL ||
+	       offset == SECRXCTRL;
 }
 
 /**

@@ -33,13 +33,14 @@ static bool sim_rx_own(const struct sim_card *card, const u8 *mac)
 	int i;
 
 	for (i = 0; i < SIM_RARS; i++)
-		if (sim_reg(card, RAH(i)) & RAH_AV && (sim_reg(card, RAH(i)) & 0xffff) == high &&
-		    sim_reg(card, RAL(i)) == low)
+		if (sim_reg(card, sim_rah(i)) & RAH_AV &&
+		    (sim_reg(card, sim_rah(i)) & 0xffff) == high &&
+		    sim_reg(card, sim_ral(i)) == low)
 			return true;
 	return false;
 }
 
-/* 7.1.1.2: a hash of 12 bits of the address, which 12 is for MCSTCTRL to say. */
+/* 7.1.1.2: by 12 bits of the address, which 12 is for MCSTCTRL to say. */
 static bool sim_rx_multicast(const struct sim_card *card, const u8 *mac)
 {
 	static const u8 shifts[] = { 4, 3, 2, 0 };
@@ -47,27 +48,33 @@ static bool sim_rx_multicast(const struct sim_card *card, const u8 *mac)
 
 	if (!(control & MCSTCTRL_MFE))
 		return false;
-	vector = (get_unaligned_le16(mac + 4) >> shifts[FIELD_GET(MCSTCTRL_MO, control)]) & 0xfff;
+	vector = (get_unaligned_le16(mac + 4) >>
+		  shifts[FIELD_GET(MCSTCTRL_MO, control)]) &
+		 0xfff;
 	return sim_reg(card, MTA(vector / 32)) & BIT(vector % 32);
 }
 
-static bool sim_rx_wanted(const struct sim_card *card, const struct sk_buff *skb)
+static bool sim_rx_wanted(const struct sim_card *card,
+			  const struct sk_buff *skb)
 {
 	u32 control = sim_reg(card, FCTRL);
 
 	if (is_broadcast_ether_addr(skb->data))
 		return control & FCTRL_BAM;
 	if (is_multicast_ether_addr(skb->data))
-		return control & FCTRL_MPE || sim_rx_own(card, skb->data) || sim_rx_multicast(card, skb->data);
+		return control & FCTRL_MPE || sim_rx_own(card, skb->data) ||
+		       sim_rx_multicast(card, skb->data);
 	return control & FCTRL_UPE || sim_rx_own(card, skb->data);
 }
 
-static u16 sim_rx_vlan(const struct sim_card *card, struct sk_buff *skb, u32 *status)
+static u16 sim_rx_vlan(const struct sim_card *card, struct sk_buff *skb,
+		       u32 *status)
 {
 	struct vlan_ethhdr *veth = (struct vlan_ethhdr *)skb->data;
 	u16 tag;
 
-	if (!(sim_reg(card, RXQ(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_VME) || skb->len < VLAN_ETH_HLEN ||
+	if (!(sim_reg(card, sim_rxq(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_VME) ||
+	    skb->len < VLAN_ETH_HLEN ||
 	    veth->h_vlan_proto != htons(ETH_P_8021Q))
 		return 0;
 	tag = ntohs(veth->h_vlan_TCI);
@@ -86,10 +93,14 @@ static u16 sim_rx_type(const struct sk_buff *skb)
 	u8 protocol;
 	u16 type;
 
-	if (eth->h_proto == htons(ETH_P_IP) && skb->len >= ETH_HLEN + sizeof(*ip)) {
+	if (eth->h_proto == htons(ETH_P_IP) &&
+	    skb->len >= ETH_HLEN + sizeof(*ip)) {
 		type = RXD_IPV4;
-		protocol = ip->frag_off & htons(IP_MF | IP_OFFSET) ? 0 : ip->protocol;
-	} else if (eth->h_proto == htons(ETH_P_IPV6) && skb->len >= ETH_HLEN + sizeof(*ip6)) {
+		protocol = ip->frag_off & htons(IP_MF | IP_OFFSET) ?
+				   0 :
+				   ip->protocol;
+	} else if (eth->h_proto == htons(ETH_P_IPV6) &&
+		   skb->len >= ETH_HLEN + sizeof(*ip6)) {
 		type = RXD_IPV6;
 		protocol = ip6->nexthdr;
 	} else {
@@ -106,25 +117,32 @@ static u16 sim_rx_type(const struct sk_buff *skb)
 
 static bool sim_rx_ring(struct sim_card *card, struct sim_rx_ring *ring)
 {
-	u64 base = (u64)sim_reg(card, RXQ(SIM_RX_QUEUE, RDBAH)) << 32 | sim_reg(card, RXQ(SIM_RX_QUEUE, RDBAL));
+	u64 base = (u64)sim_reg(card, sim_rxq(SIM_RX_QUEUE, RDBAH)) << 32 |
+		   sim_reg(card, sim_rxq(SIM_RX_QUEUE, RDBAL));
 
-	ring->count = sim_reg(card, RXQ(SIM_RX_QUEUE, RDLEN)) / sizeof(*ring->desc);
-	ring->head = sim_reg(card, RXQ(SIM_RX_QUEUE, RDH));
-	ring->tail = sim_reg(card, RXQ(SIM_RX_QUEUE, RDT));
-	ring->buffer = FIELD_GET(SRRCTL_BSIZEPACKET, sim_reg(card, SRRCTL(SIM_RX_QUEUE))) * 1024;
-	if (!ring->count || ring->head >= ring->count || ring->tail >= ring->count || !ring->buffer)
+	ring->count =
+		sim_reg(card, sim_rxq(SIM_RX_QUEUE, RDLEN)) / sizeof(*ring->desc);
+	ring->head = sim_reg(card, sim_rxq(SIM_RX_QUEUE, RDH));
+	ring->tail = sim_reg(card, sim_rxq(SIM_RX_QUEUE, RDT));
+	ring->buffer = FIELD_GET(SRRCTL_BSIZEPACKET,
+				 sim_reg(card, sim_srrctl(SIM_RX_QUEUE))) *
+		       1024;
+	if (!ring->count || ring->head >= ring->count ||
+	    ring->tail >= ring->count || !ring->buffer)
 		return false;
 	ring->desc = sim_dma(card, base, ring->count * sizeof(*ring->desc));
 	return ring->desc;
 }
 
 /* Into as many descriptors as it needs: 7.1.10. */
-static void sim_rx_write(struct sim_card *card, struct sim_rx_ring *ring, const struct sk_buff *skb, u16 type,
-			 u32 status, u16 vlan)
+static void sim_rx_write(struct sim_card *card, struct sim_rx_ring *ring,
+			 const struct sk_buff *skb, u16 type, u32 status,
+			 u16 vlan)
 {
 	unsigned int from, part;
 	union sim_rx_desc *desc;
 	void *buffer;
+	u32 bits;
 
 	for (from = 0; from < skb->len; from += part) {
 		part = min(skb->len - from, ring->buffer);
@@ -139,13 +157,17 @@ static void sim_rx_write(struct sim_card *card, struct sim_rx_ring *ring, const 
 		desc->done.vlan = cpu_to_le16(vlan);
 		/* The driver looks at length and status: last. */
 		dma_wmb();
-		desc->done.status = cpu_to_le32(RXD_DD | (from + part == skb->len ? RXD_EOP | status : 0));
+		bits = RXD_DD;
+		if (from + part == skb->len)
+			bits |= RXD_EOP | status;
+		desc->done.status = cpu_to_le32(bits);
 		ring->head = (ring->head + 1) % ring->count;
 	}
-	sim_set_reg(card, RXQ(SIM_RX_QUEUE, RDH), ring->head);
+	sim_set_reg(card, sim_rxq(SIM_RX_QUEUE, RDH), ring->head);
 }
 
-static void sim_rx_one(struct sim_card *card, struct sim_rx_ring *ring, struct sk_buff *skb)
+static void sim_rx_one(struct sim_card *card, struct sim_rx_ring *ring,
+		       struct sk_buff *skb)
 {
 	unsigned int needs = DIV_ROUND_UP(skb->len, ring->buffer);
 	u32 status = 0;
@@ -171,8 +193,10 @@ static void sim_rx_one(struct sim_card *card, struct sim_rx_ring *ring, struct s
 
 static bool sim_rx_ready(const struct sim_card *card)
 {
-	return sim_reg(card, RXCTRL) & RXCTRL_RXEN && !(sim_reg(card, SECRXCTRL) & SECRXCTRL_RX_DIS) &&
-	       sim_reg(card, RXQ(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_ENABLE && sim_pci_may_dma(card);
+	return sim_reg(card, RXCTRL) & RXCTRL_RXEN &&
+	       !(sim_reg(card, SECRXCTRL) & SECRXCTRL_RX_DIS) &&
+	       sim_reg(card, sim_rxq(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_ENABLE &&
+	       sim_pci_may_dma(card);
 }
 
 /**

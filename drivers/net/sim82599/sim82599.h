@@ -34,7 +34,7 @@ struct seq_file;
 #define SIM_TRACE	8192
 #define SIM_CONFIG_SIZE	4096
 #define SIM_EEPROM_WORDS 256
-#define SIM_FRAME_MAX	(256 * 1024)	/* what one TSO may bring: PAYLEN has 18 bits */
+#define SIM_FRAME_MAX	(256 * 1024)	/* one TSO: PAYLEN has 18 bits */
 #define SIM_WIRE_MAX	9728		/* the longest frame on the wire: 82599 jumbo, 1.2 */
 #define SIM_RX_FIFO	1024		/* frames that wait for a descriptor */
 
@@ -85,7 +85,7 @@ struct sim_card {
 	bool			plugged;
 	bool			gone;
 
-	spinlock_t		lock;
+	spinlock_t		lock;	/* see above */
 	u8			config[SIM_CONFIG_SIZE];
 	u32			*regs;
 	u32			msix[SIM_MSIX_VECTORS * 4];
@@ -147,7 +147,8 @@ static inline void sim_set_reg(struct sim_card *card, u32 offset, u32 value)
 }
 
 /* trace.c */
-void sim_trace_access(struct sim_card *card, u32 offset, u32 value, bool write);
+void sim_trace_access(struct sim_card *card, u32 offset, u32 value,
+		      bool write);
 void sim_trace_show(struct sim_card *card, struct seq_file *seq);
 void sim_trace_clear(struct sim_card *card);
 
@@ -163,14 +164,15 @@ void sim_irq_deliver(struct sim_card *card);
 /* tx.c */
 bool sim_tx_run(struct sim_card *card);
 unsigned int sim_tx_waiting(const struct sim_card *card);
-void sim_tx_frame(struct sim_card *card, const struct sim_tx_context *context, u32 options, u8 *frame,
-		  unsigned int len);
-void sim_tx_checksum(u8 *frame, unsigned int len, unsigned int start, u32 l4_type);
+void sim_tx_frame(struct sim_card *card, const struct sim_tx_context *context,
+		  u32 options, u8 *frame, unsigned int len);
+void sim_tx_checksum(u8 *frame, unsigned int len, unsigned int start,
+		     u32 l4_type);
 void *sim_dma(struct sim_card *card, u64 addr, size_t len);
 
 /* tso.c */
-void sim_tso(struct sim_card *card, const struct sim_tx_context *context, u32 options, const u8 *frame,
-	     unsigned int len);
+void sim_tso(struct sim_card *card, const struct sim_tx_context *context,
+	     u32 options, const u8 *frame, unsigned int len);
 
 /* rx.c */
 bool sim_rx_run(struct sim_card *card);
@@ -181,10 +183,12 @@ void sim_ipsec_exit(struct sim_card *card);
 void sim_ipsec_power_on(struct sim_card *card);
 void sim_ipsec_tx_index(struct sim_card *card, u32 value);
 void sim_ipsec_rx_index(struct sim_card *card, u32 value);
-bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context, u8 *frame, unsigned int len);
+bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context,
+		  u8 *frame, unsigned int len);
 u32 sim_ipsec_rx(struct sim_card *card, struct sk_buff *skb, u16 *type);
 void sim_ipsec_show(struct sim_card *card, struct seq_file *seq);
-int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3, bool ipv4);
+int sim_esp_offset(const u8 *frame, unsigned int len, unsigned int l3,
+		   bool ipv4);
 
 /* wire.c */
 int sim_wire_add(struct sim_card *card);

@@ -44,7 +44,8 @@ static const struct {
 
 static bool sim_traced(u32 offset)
 {
-	return offset == CTRL || (offset >= SECTXCTRL && offset <= IPSTXKEY(3)) ||
+	return offset == CTRL ||
+	       (offset >= SECTXCTRL && offset <= IPSTXKEY(3)) ||
 	       (offset >= SECRXCTRL && offset <= IPSRXMOD);
 }
 
@@ -69,7 +70,8 @@ void sim_trace_access(struct sim_card *card, u32 offset, u32 value, bool write)
 	entry->write = write;
 }
 
-static void sim_trace_show_one(struct seq_file *seq, const struct sim_trace_entry *entry)
+static void sim_trace_show_one(struct seq_file *seq,
+			       const struct sim_trace_entry *entry)
 {
 	char op = entry->write ? 'W' : 'R';
 	unsigned int i;
@@ -78,9 +80,11 @@ static void sim_trace_show_one(struct seq_file *seq, const struct sim_trace_entr
 		if (sim_names[i].offset != entry->offset)
 			continue;
 		if (sim_names[i].secret)
-			seq_printf(seq, "%c %s %s\n", op, sim_names[i].name, entry->value ? "set" : "zero");
+			seq_printf(seq, "%c %s %s\n", op, sim_names[i].name,
+				   entry->value ? "set" : "zero");
 		else
-			seq_printf(seq, "%c %s %08x\n", op, sim_names[i].name, entry->value);
+			seq_printf(seq, "%c %s %08x\n", op, sim_names[i].name,
+				   entry->value);
 		return;
 	}
 	seq_printf(seq, "%c %05x %08x\n", op, entry->offset, entry->value);
@@ -101,7 +105,8 @@ void sim_trace_show(struct sim_card *card, struct seq_file *seq)
 	end = card->traced;
 	spin_unlock_irqrestore(&card->lock, flags);
 	if (end > SIM_TRACE)
-		seq_printf(seq, "# %llu older ones are lost\n", end - SIM_TRACE);
+		seq_printf(seq, "# %llu older ones are lost\n",
+			   end - SIM_TRACE);
 	for (i = end > SIM_TRACE ? end - SIM_TRACE : 0; i < end; i++) {
 		spin_lock_irqsave(&card->lock, flags);
 		entry = card->trace[i % SIM_TRACE];

@@ -30,7 +30,8 @@ struct sim_tso {
 	u32		mss;
 };
 
-static void sim_tso_ip(const struct sim_tso *tso, u8 *frame, unsigned int len, u32 n)
+static void sim_tso_ip(const struct sim_tso *tso, u8 *frame, unsigned int len,
+		       u32 n)
 {
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(frame + tso->l3);
 	struct iphdr *ip = (struct iphdr *)(frame + tso->l3);
@@ -54,7 +55,8 @@ static void sim_tso_esp(const struct sim_tso *tso, u8 *frame, u32 n)
 }
 
 /* The pseudo header's sum in the field lacks the length: 7.2.4.7. */
-static void sim_tso_l4(const struct sim_tso *tso, u8 *frame, unsigned int len, u32 n, bool last)
+static void sim_tso_l4(const struct sim_tso *tso, u8 *frame, unsigned int len,
+		       u32 n, bool last)
 {
 	struct tcphdr *tcp = (struct tcphdr *)(frame + tso->l4);
 	struct udphdr *udp = (struct udphdr *)(frame + tso->l4);
@@ -64,16 +66,19 @@ static void sim_tso_l4(const struct sim_tso *tso, u8 *frame, unsigned int len, u
 		tcp->seq = htonl(ntohl(tcp->seq) + n * tso->mss);
 		tcp->fin = tcp->fin && last;
 		tcp->psh = tcp->psh && last;
-		tcp->check = ~csum_fold(csum_add(csum_unfold(tcp->check), length));
+		tcp->check =
+			~csum_fold(csum_add(csum_unfold(tcp->check), length));
 	} else {
 		udp->len = htons(len - tso->l4);
-		udp->check = ~csum_fold(csum_add(csum_unfold(udp->check), length));
+		udp->check =
+			~csum_fold(csum_add(csum_unfold(udp->check), length));
 	}
 	sim_tx_checksum(frame, len, tso->l4, tso->l4_type);
 }
 
 /* RFC 4303, 2.4 to 2.7. Returns the length with room for the ICV. */
-static unsigned int sim_tso_trailer(const struct sim_tso *tso, u8 *frame, unsigned int len)
+static unsigned int sim_tso_trailer(const struct sim_tso *tso, u8 *frame,
+				    unsigned int len)
 {
 	unsigned int pad = -(len - tso->esp - ESP_HEADER + 2) & 3;
 	unsigned int i;
@@ -86,8 +91,10 @@ static unsigned int sim_tso_trailer(const struct sim_tso *tso, u8 *frame, unsign
 	return len + ESP_ICV;
 }
 
-static void sim_tso_segment(struct sim_card *card, const struct sim_tx_context *context, u32 options,
-			    const struct sim_tso *tso, u8 *frame, unsigned int len, u32 n, bool last)
+static void sim_tso_segment(struct sim_card *card,
+			    const struct sim_tx_context *context, u32 options,
+			    const struct sim_tso *tso, u8 *frame,
+			    unsigned int len, u32 n, bool last)
 {
 	sim_tso_l4(tso, frame, len, n, last);
 	if (tso->esp >= 0) {
@@ -95,7 +102,8 @@ static void sim_tso_segment(struct sim_card *card, const struct sim_tx_context *
 		len = sim_tso_trailer(tso, frame, len);
 	}
 	sim_tso_ip(tso, frame, len, n);
-	sim_tx_frame(card, context, options & ~(TXD_TXSM | TXD_IXSM), frame, len);
+	sim_tx_frame(card, context, options & ~(TXD_TXSM | TXD_IXSM), frame,
+		     len);
 }
 
 /**
@@ -106,14 +114,16 @@ static void sim_tso_segment(struct sim_card *card, const struct sim_tx_context *
  * @frame: headers and all payload
  * @len: its length, in octets
  */
-void sim_tso(struct sim_card *card, const struct sim_tx_context *context, u32 options, const u8 *frame,
-	     unsigned int len)
+void sim_tso(struct sim_card *card, const struct sim_tx_context *context,
+	     u32 options, const u8 *frame, unsigned int len)
 {
-	u32 lengths = le32_to_cpu(context->lengths), tucmd = le32_to_cpu(context->tucmd);
+	u32 lengths = le32_to_cpu(context->lengths),
+	    tucmd = le32_to_cpu(context->tucmd);
 	u32 mss = le32_to_cpu(context->mss);
 	struct sim_tso tso = {
 		.l3 = FIELD_GET(TXC_MACLEN, lengths),
-		.l4 = FIELD_GET(TXC_MACLEN, lengths) + FIELD_GET(TXC_IPLEN, lengths),
+		.l4 = FIELD_GET(TXC_MACLEN, lengths) +
+		      FIELD_GET(TXC_IPLEN, lengths),
 		.esp = -1,
 		.ipv4 = tucmd & TXC_IPV4,
 		.l4_type = FIELD_GET(TXC_L4T, tucmd),
@@ -126,7 +136,8 @@ void sim_tso(struct sim_card *card, const struct sim_tx_context *context, u32 op
 	tso.headers = tso.l4 + FIELD_GET(TXC_L4LEN, mss);
 	if (options & TXD_IPSEC)
 		tso.esp = sim_esp_offset(frame, len, tso.l3, tso.ipv4);
-	if (!tso.mss || tso.headers >= len || tso.headers + tso.mss > SIM_WIRE_MAX - 64 ||
+	if (!tso.mss || tso.headers >= len ||
+	    tso.headers + tso.mss > SIM_WIRE_MAX - 64 ||
 	    (options & TXD_IPSEC && tso.esp < 0)) {
 		card->counters[SIM_TX_MALFORMED]++;
 		return;
@@ -138,7 +149,8 @@ void sim_tso(struct sim_card *card, const struct sim_tx_context *context, u32 op
 		part = min(tso.mss, len - from);
 		memcpy(segment, frame, tso.headers);
 		memcpy(segment + tso.headers, frame + from, part);
-		sim_tso_segment(card, context, options, &tso, segment, tso.headers + part, n, from + part == len);
+		sim_tso_segment(card, context, options, &tso, segment,
+				tso.headers + part, n, from + part == len);
 	}
 	kfree(segment);
 }

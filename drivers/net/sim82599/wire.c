@@ -25,7 +25,8 @@ static netdev_tx_t sim_wire_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct sim_card *card = sim_wire_card(dev);
 
 	skb_tx_timestamp(skb);
-	if (READ_ONCE(card->gone) || skb->len > SIM_WIRE_MAX || skb_queue_len(&card->from_wire) >= SIM_RX_FIFO ||
+	if (READ_ONCE(card->gone) || skb->len > SIM_WIRE_MAX ||
+	    skb_queue_len(&card->from_wire) >= SIM_RX_FIFO ||
 	    skb_put_padto(skb, ETH_ZLEN)) {
 		dev_core_stats_tx_dropped_inc(dev);
 		if (skb->len >= ETH_ZLEN)
@@ -82,7 +83,8 @@ static void sim_wire_setup(struct net_device *dev)
  */
 bool sim_wire_up(const struct sim_card *card)
 {
-	return card->wire && netif_running(card->wire) && !READ_ONCE(card->gone);
+	return card->wire && netif_running(card->wire) &&
+	       !READ_ONCE(card->gone);
 }
 
 /**

@@ -93,6 +93,7 @@ struct xfrm_state *ixgbe_ipsec_find(struct ixgbe_ipsec *ipsec,
 				    bool ip4)
 {
 	size_t len = ip4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	u16 family = ip4 ? AF_INET : AF_INET6;
 	struct ixgbe_ipsec_lookup *lookup;
 	struct xfrm_state *found = NULL;
 
@@ -102,7 +103,7 @@ struct xfrm_state *ixgbe_ipsec_find(struct ixgbe_ipsec *ipsec,
 		struct xfrm_state *xs = lookup->xs;
 
 		if (xs->id.spi != spi || xs->id.proto != proto ||
-		    (xs->props.family == AF_INET) != ip4 ||
+		    xs->props.family != family ||
 		    memcmp(&xs->id.daddr, daddr, len))
 			continue;
 		if (refcount_inc_not_zero(&xs->refcnt))
