@@ -81,6 +81,8 @@ void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
 void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason);
 void xfrm_dev_suspend(struct net_device *dev);
 void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason);
+void xfrm_dev_lose(struct net_device *dev);
+void xfrm_dev_regain(struct net_device *dev);
 int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack);
 void xfrm_dev_state_invalidate(struct xfrm_state *x,
 			       enum xfrm_unbind_reason reason);

@@ -318,6 +318,7 @@ int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
 	xso->dir = pol->xdo.dir;
 	xso->flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	xso->dev = dev;
+	xso->real_dev = dev;
 	netdev_hold(dev, &xso->dev_tracker, GFP_ATOMIC);
 
 	err = xfrm_bind_state(x, NULL);
@@ -326,6 +327,7 @@ int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
 		xso->dir = 0;
 		xso->flags = 0;
 		xso->dev = NULL;
+		xso->real_dev = NULL;
 		netdev_put(dev, &xso->dev_tracker);
 	}
 

@@ -231,3 +231,41 @@ void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason)
 	xfrm_bind_open(dev, XFRM_CLOSED_SUSPENDED);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_rebind);
+
+/**
+ * xfrm_dev_lose - a device loses its hardware for a while, and stays registered
+ * @dev: the device, whose driver reloads the firmware, for example
+ *
+ * What it holds, and what a bond holds on it, leaves the hardware, with its
+ * numbers. The bond may put it on another slave meanwhile.
+ *
+ * Context: process, may sleep, under RTNL, while the hardware still answers.
+ */
+void xfrm_dev_lose(struct net_device *dev)
+{
+	struct net_device *upper = netdev_master_upper_dev_get(dev);
+
+	xfrm_dev_suspend(dev);
+	if (upper && xfrm_bind_on(upper, dev))
+		xfrm_dev_suspend(upper);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_lose);
+
+/**
+ * xfrm_dev_regain - end of xfrm_dev_lose()
+ * @dev: the device, whose driver takes SAs and policies again
+ *
+ * What it does not take any more, or could not tell the numbers of, is lost to
+ * it as if it had been set down.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_dev_regain(struct net_device *dev)
+{
+	struct net_device *upper = netdev_master_upper_dev_get(dev);
+
+	xfrm_dev_rebind(dev, XFRM_UNBIND_DEV_DOWN);
+	if (upper)
+		xfrm_dev_rebind(upper, XFRM_UNBIND_SLAVE_LOST);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_regain);

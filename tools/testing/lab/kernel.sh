@@ -14,7 +14,7 @@ out=$BUILD/um
 name=xfrm-unbind
 arch=(ARCH=um SUBARCH=x86_64)
 target=linux
-objects=1290
+objects=1470
 fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config" "$LAB/um-ours.config")
 case ${1-} in
 '') ;;

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/* KUnit tests of the sequence numbers that an SA begins and ends with. */
+
+#include <kunit/test.h>
+#include <linux/mlx5/device.h>
+#include <linux/mlx5/mlx5_ifc.h>
+
+#include "ipsec_seq.h"
+
+/* What the device says; @msb and @overlap are also what the driver wrote. */
+struct seq_case {
+	const char *name;
+	u32 low;
+	u32 msb;
+	bool overlap;
+	bool fired;
+	bool esn;
+	int err;
+	u64 seq;
+};
+
+static void fill_stop(const struct seq_case *c, u8 *aso, u8 *obj,
+		      struct mlx5e_ipsec_stop *stop)
+{
+	MLX5_SET(ipsec_aso, aso, valid, 1);
+	MLX5_SET(ipsec_aso, aso, mode, MLX5_IPSEC_ASO_INC_SN);
+	MLX5_SET(ipsec_aso, aso, mode_parameter, c->low);
+	MLX5_SET(ipsec_aso, aso, esn_event_arm, c->esn && !c->fired);
+	MLX5_SET(ipsec_obj, obj, esn_en, c->esn);
+	MLX5_SET(ipsec_obj, obj, esn_msb, c->msb);
+	MLX5_SET(ipsec_obj, obj, esn_overlap, c->overlap);
+
+	stop->aso = aso;
+	stop->obj = obj;
+	stop->esn_msb = c->msb;
+	stop->esn_overlap = c->overlap;
+	stop->dir = XFRM_DEV_OFFLOAD_OUT;
+	stop->esn = c->esn;
+}
+
+static const struct seq_case seq_cases[] = {
+	{ .name = "no ESN, nothing sent", .low = 1, .seq = 0 },
+	{ .name = "no ESN, some sent", .low = 1001, .seq = 1000 },
+	{ .name = "no ESN, all sent", .low = 0, .seq = U32_MAX },
+	{ .name = "no ESN, beyond 2^31", .low = 0x80000001, .seq = 0x80000000 },
+	{ .name = "nothing sent", .esn = true, .low = 1, .seq = 0 },
+	{ .name = "some sent", .esn = true, .low = 1001, .seq = 1000 },
+	{ .name = "in the third upper half", .esn = true, .low = 7, .msb = 2,
+	  .seq = 0x200000006ULL },
+	{ .name = "2^31 passed, driver knows", .esn = true, .low = 0x80000005,
+	  .overlap = true, .seq = 0x80000004 },
+	{ .name = "2^31 passed, driver does not know", .esn = true,
+	  .low = 0x80000005, .fired = true, .seq = 0x80000004 },
+	{ .name = "wrapped, driver does not know", .esn = true, .low = 5,
+	  .msb = 3, .overlap = true, .fired = true, .seq = 0x400000004ULL },
+	{ .name = "wrapped, not even told", .esn = true, .low = 5, .msb = 3,
+	  .overlap = true, .seq = 0x400000004ULL },
+	{ .name = "about to wrap", .esn = true, .low = 0, .msb = 3,
+	  .overlap = true, .seq = 0x3ffffffffULL },
+	{ .name = "wrapped, driver knows", .esn = true, .low = 5, .msb = 4,
+	  .seq = 0x400000004ULL },
+	{ .name = "number 0 is next", .esn = true, .low = 0, .err = -EIO },
+	{ .name = "2^31 passed, then wrapped, nobody looked", .esn = true,
+	  .low = 5, .fired = true, .err = -EIO },
+	{ .name = "wrapped, then 2^31 passed, nobody looked", .esn = true,
+	  .low = 0x80000005, .overlap = true, .fired = true, .err = -EIO },
+};
+
+static void seq_case_name(const struct seq_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(seq, seq_cases, seq_case_name);
+
+static void final_seq_is_the_last_number(struct kunit *test)
+{
+	const struct seq_case *c = test->param_value;
+	u8 __aligned(8) aso[MLX5_ST_SZ_BYTES(ipsec_aso)] = {};
+	u8 __aligned(8) obj[MLX5_ST_SZ_BYTES(ipsec_obj)] = {};
+	struct mlx5e_ipsec_stop stop;
+	u64 seq = 0;
+
+	fill_stop(c, aso, obj, &stop);
+
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), c->err);
+	KUNIT_EXPECT_EQ(test, seq, c->seq);
+}
+
+static void final_seq_of_inbound_is_unknown(struct kunit *test)
+{
+	const struct seq_case *c = test->param_value;
+	u8 __aligned(8) aso[MLX5_ST_SZ_BYTES(ipsec_aso)] = {};
+	u8 __aligned(8) obj[MLX5_ST_SZ_BYTES(ipsec_obj)] = {};
+	struct mlx5e_ipsec_stop stop;
+	u64 seq = 0;
+
+	fill_stop(c, aso, obj, &stop);
+	MLX5_SET(ipsec_aso, aso, mode, MLX5_IPSEC_ASO_REPLAY_PROTECTION);
+	stop.dir = XFRM_DEV_OFFLOAD_IN;
+
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, seq, 0ULL);
+}
+
+static void final_seq_believes_no_nonsense(struct kunit *test)
+{
+	static const struct seq_case c = { .esn = true, .low = 9, .msb = 1 };
+	u8 __aligned(8) aso[MLX5_ST_SZ_BYTES(ipsec_aso)] = {};
+	u8 __aligned(8) obj[MLX5_ST_SZ_BYTES(ipsec_obj)] = {};
+	struct mlx5e_ipsec_stop stop;
+	u64 seq;
+
+	fill_stop(&c, aso, obj, &stop);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), 0);
+
+	MLX5_SET(ipsec_aso, aso, valid, 0);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EIO);
+
+	fill_stop(&c, aso, obj, &stop);
+	MLX5_SET(ipsec_aso, aso, mode, MLX5_IPSEC_ASO_REPLAY_PROTECTION);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EIO);
+
+	fill_stop(&c, aso, obj, &stop);
+	MLX5_SET(ipsec_obj, obj, esn_en, 0);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EIO);
+}
+
+/* A modification that failed, or came late. */
+static void final_seq_wants_what_was_written(struct kunit *test)
+{
+	static const struct seq_case c = { .esn = true, .low = 9, .msb = 1 };
+	u8 __aligned(8) aso[MLX5_ST_SZ_BYTES(ipsec_aso)] = {};
+	u8 __aligned(8) obj[MLX5_ST_SZ_BYTES(ipsec_obj)] = {};
+	struct mlx5e_ipsec_stop stop;
+	u64 seq;
+
+	fill_stop(&c, aso, obj, &stop);
+	stop.esn_msb = 2;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EIO);
+
+	fill_stop(&c, aso, obj, &stop);
+	stop.esn_overlap = true;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_final_seq(&stop, &seq), -EIO);
+}
+
+static struct xfrm_state *new_state(struct kunit *test, u8 dir, bool esn)
+{
+	struct xfrm_replay_state_esn *replay;
+	struct xfrm_state *x;
+
+	x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->xso.dir = dir;
+	if (!esn)
+		return x;
+
+	replay = kunit_kzalloc(test, sizeof(*replay) + 2 * sizeof(u32),
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, replay);
+	replay->bmp_len = 2;
+	replay->replay_window = 64;
+	x->replay_esn = replay;
+	x->props.flags = XFRM_STATE_ESN;
+	return x;
+}
+
+static void next_seq_follows_the_last(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_OUT, false);
+	u32 low, high;
+
+	mlx5e_ipsec_next_seq(x, &low, &high);
+	KUNIT_EXPECT_EQ(test, low, 1U);
+
+	x->replay.oseq = 1000;
+	mlx5e_ipsec_next_seq(x, &low, &high);
+	KUNIT_EXPECT_EQ(test, low, 1001U);
+	KUNIT_EXPECT_EQ(test, high, 0U);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+
+	x = new_state(test, XFRM_DEV_OFFLOAD_OUT, true);
+	x->replay_esn->oseq = U32_MAX;
+	x->replay_esn->oseq_hi = 4;
+	mlx5e_ipsec_next_seq(x, &low, &high);
+	KUNIT_EXPECT_EQ(test, low, 0U);
+	KUNIT_EXPECT_EQ(test, high, 5U);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+}
+
+static void sa_without_numbers_is_refused(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_OUT, false);
+
+	x->replay.oseq = U32_MAX;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), -EOVERFLOW);
+}
+
+static void used_window_is_refused(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_IN, true);
+
+	x->replay_esn->seq = 1000;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+	x->replay_esn->bmp[1] = 1;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), -EOPNOTSUPP);
+
+	x = new_state(test, XFRM_DEV_OFFLOAD_IN, false);
+	x->replay.bitmap = 1;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+	x->props.replay_window = 32;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), -EOPNOTSUPP);
+}
+
+/* Where the device stopped is where it begins again. */
+static void numbers_go_there_and_back(struct kunit *test)
+{
+	const struct seq_case *c = test->param_value;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_OUT, c->esn);
+	u8 __aligned(8) aso[MLX5_ST_SZ_BYTES(ipsec_aso)] = {};
+	u8 __aligned(8) obj[MLX5_ST_SZ_BYTES(ipsec_obj)] = {};
+	struct mlx5e_ipsec_stop stop;
+	u32 low, high;
+	u64 seq;
+
+	fill_stop(c, aso, obj, &stop);
+	if (mlx5e_ipsec_final_seq(&stop, &seq))
+		kunit_skip(test, "an error, without a number");
+
+	x->replay.oseq = lower_32_bits(seq);
+	if (x->replay_esn) {
+		x->replay_esn->oseq = lower_32_bits(seq);
+		x->replay_esn->oseq_hi = upper_32_bits(seq);
+	}
+
+	mlx5e_ipsec_next_seq(x, &low, &high);
+	KUNIT_EXPECT_EQ(test, low, c->low);
+	if (c->esn)
+		KUNIT_EXPECT_EQ(test, high, c->msb + (c->overlap && !(c->low & BIT(31))));
+}
+
+static struct kunit_case mlx5e_ipsec_seq_cases[] = {
+	KUNIT_CASE_PARAM(final_seq_is_the_last_number, seq_gen_params),
+	KUNIT_CASE_PARAM(final_seq_of_inbound_is_unknown, seq_gen_params),
+	KUNIT_CASE(final_seq_believes_no_nonsense),
+	KUNIT_CASE(final_seq_wants_what_was_written),
+	KUNIT_CASE(next_seq_follows_the_last),
+	KUNIT_CASE(sa_without_numbers_is_refused),
+	KUNIT_CASE(used_window_is_refused),
+	KUNIT_CASE_PARAM(numbers_go_there_and_back, seq_gen_params),
+	{}
+};
+
+static struct kunit_suite mlx5e_ipsec_seq_suite = {
+	.name = "mlx5e_ipsec_seq",
+	.test_cases = mlx5e_ipsec_seq_cases,
+};
+
+kunit_test_suite(mlx5e_ipsec_seq_suite);
