@@ -6,40 +6,53 @@
 #
 # To be sourced.
 
+# As often as it takes to have packets in between.
+declare -r TIMES=20
+
 # As many more packets of flow N as a change must not stop.
 goes_on() # N
 {
 	wait_traffic 20 && pings "$1"
 }
 
-change_flow() # N
+add_twice() # N
 {
-	local n=$1 kind sa
+	local kind i
 
-	kind=$(kind_of "$n")
-	find_sa local "$n"
-	sa="${SA[*]}"
-	if tried sa local add "$n" out; then
-		bad XO-ADD-2 "$kind: a second SA $sa is taken"
-	else
-		good XO-ADD-2 "$kind: a second one is refused: ${SAID#xfrmctl: }"
-	fi
-	expect XO-ADD-2 "$kind: the first one goes on" goes_on "$n"
+	kind=$(kind_of "$1")
+	for ((i = 0; i < TIMES; i++)); do
+		! tried sa local add "$1" out || { bad XO-ADD-2 "$kind: $COMMAND_TRIED is taken"; break; }
+		((i)) || good XO-ADD-2 "$kind: a second one, tried $TIMES times, is refused: ${SAID#xfrmctl: }"
+	done
+	expect XO-ADD-2 "$kind: the first one goes on" goes_on "$1"
+}
 
-	if tried sa local update "$n" out && tried sa local update "$n" in; then
-		snapshot
-		spis_of "$n"
-		equal XO-UPD-1 "$kind: after the update the SAs are on the device as" \
-			"${OFFLOADED[$OUT_SPI]}, ${OFFLOADED[$IN_SPI]}" \
-			"${kind%% *} out, ${kind%% *} in"
-		expect XO-UPD-1 "$kind: traffic goes on after the update" goes_on "$n"
-	else
-		bad XO-UPD-1 "$kind: the update of $sa is refused: $SAID"
-	fi
+update() # N
+{
+	local kind i
 
+	kind=$(kind_of "$1")
+	for ((i = 0; i < TIMES / 2; i++)); do
+		tried sa local update "$1" out && tried sa local update "$1" in && continue
+		bad XO-UPD-1 "$kind: $COMMAND_TRIED: $SAID"
+		return
+	done
+	snapshot
+	spis_of "$1"
+	equal XO-UPD-1 "$kind: after $TIMES updates the SAs are on the device as" \
+		"${OFFLOADED[$OUT_SPI]:-software}, ${OFFLOADED[$IN_SPI]:-software}" \
+		"${kind%% *} out, ${kind%% *} in"
+	expect XO-UPD-1 "$kind: traffic goes on after them" goes_on "$1"
+}
+
+replace() # N
+{
+	local kind
+
+	kind=$(kind_of "$1")
 	expect XO-REK-1 "$kind: new SAs beside the old ones, then the old ones go" \
-		tried rekey "$n" 1
-	expect XO-REK-1 "$kind: traffic goes on under the new SAs" goes_on "$n"
+		tried rekey "$1" 1
+	expect XO-REK-1 "$kind: traffic goes on under the new SAs" goes_on "$1"
 }
 
 # What a deletion has to stop, on a flow of its own for each direction.
@@ -56,47 +69,56 @@ deletions() # OUT-FLOW IN-FLOW
 	equal XO-DEL-2 "$kind: requests of the peer that are answered without the inbound SA" "$ANSWERS" 0
 }
 
+# Three flows for each offload: one for each change.
 group_changes()
 {
-	local n used=() deleted=() kinds=()
+	local n kinds=() deleted id change spis
 
 	mapfile -t kinds < <(first_kinds)
-	flows_of_kinds "${kinds[@]}" || return
-	mapfile -t used < <(flow_numbers)
+	flows_of_kinds "${kinds[@]}" "${kinds[@]}" "${kinds[@]}" || return
 	witness changes && traffic_up || return
-	for n in "${used[@]}"; do
-		change_flow "$n"
+	n=$FIRST_FLOW
+	for change in add_twice update replace; do
+		for _ in "${kinds[@]}"; do
+			"$change" $((n++))
+		done
 	done
 	traffic_down
 	witness_end changes "$CLEARTEXT" "$UNVERIFIED" ||
 		{ WHY="the recording is not complete"; return; }
-	for n in XO-ADD-2 XO-UPD-1 XO-REK-1; do
-		equal "$n" "frames in clear, frames with a wrong ICV" "${COUNTS[*]}" "0 0"
+	n=$FIRST_FLOW
+	for id in XO-ADD-2 XO-UPD-1 XO-REK-1; do
+		equal "$id" "frames in clear, frames with a wrong ICV" "${COUNTS[*]}" "0 0"
+		spis=()
+		for _ in "${kinds[@]}"; do
+			spis_of "$n"
+			spis+=("$OUT_SPI")
+			spis_of $((n++)) 1
+			spis+=("$OUT_SPI")
+		done
+		pairs_twice "$id" changes "${spis[@]}"
 	done
-	n=$(pairs_twice changes)
-	equal XO-ADD-2 "pairs that came twice, in $(total_frames) ESP frames" "$n" 0
-	equal XO-UPD-1 "pairs that came twice, in $(total_frames) ESP frames" "$n" 0
-	for n in "${used[@]}"; do
+	for ((n -= ${#kinds[@]}; n < ${#FLOWS[@]}; n++)); do
 		spis_of "$n" 1
 		expect XO-REK-1 "$(kind_of "$n"): ${FRAMES[$OUT_SPI]:-0} ESP frames under the new SA" \
 			test "${FRAMES[$OUT_SPI]:-0}" -gt 20
 	done
 
-	deleted=(${#FLOWS[@]})
+	deleted=${#FLOWS[@]}
 	flows_of_kinds "${kinds[@]}" "${kinds[@]}" || return
-	for ((n = deleted[0]; n < ${#FLOWS[@]}; n++)); do
+	for ((n = deleted; n < ${#FLOWS[@]}; n++)); do
 		pings "$n" || bad XO-DEL-1 "$(kind_of "$n"): $ANSWERS of 4 pings are answered before"
 	done
 	witness deleted || return
 	for ((n = 0; n < ${#kinds[@]}; n++)); do
-		deletions $((deleted[0] + n)) $((deleted[0] + ${#kinds[@]} + n))
+		deletions $((deleted + n)) $((deleted + ${#kinds[@]} + n))
 	done
 	witness_end deleted "$CLEARTEXT" || return
 	equal XO-DEL-1 "frames in clear after the deletion" "${COUNTS[0]}" 0
 	for ((n = 0; n < ${#kinds[@]}; n++)); do
-		spis_of $((deleted[0] + n))
+		spis_of $((deleted + n))
 		equal XO-DEL-1 "${kinds[n]}: ESP frames of the deleted SA" "${FRAMES[$OUT_SPI]:-0}" 0
-		spis_of $((deleted[0] + ${#kinds[@]} + n))
+		spis_of $((deleted + ${#kinds[@]} + n))
 		equal XO-DEL-2 "${kinds[n]}: answers on the wire, to ${FRAMES[$IN_SPI]:-0} requests" \
 			"${FRAMES[$OUT_SPI]:-0}" 0
 	done

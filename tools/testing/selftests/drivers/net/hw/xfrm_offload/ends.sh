@@ -39,9 +39,12 @@ declare -A HOST_OF=()
 
 # --- how to run things there -------------------------------------------------
 
+# INPUT=1: COMMAND reads standard input. Or else ssh would read that of our loops.
 way() # HOST COMMAND...
 {
-	local before='exec'
+	local before='exec' input='-n'
+
+	[[ ! ${INPUT:-} ]] || input='-T'
 
 	case $1:$REMOTE_TYPE in
 	local:*)
@@ -51,7 +54,7 @@ way() # HOST COMMAND...
 	remote:ssh)
 		[[ ! ${BACKGROUND:-} ]] || before='echo "pid $$"; exec'
 		# shellcheck disable=SC2206 # words, on purpose
-		WAY=(ssh -o BatchMode=yes $REMOTE_ARGS "$before $(printf '%q ' "${@:2}")") ;;
+		WAY=(ssh "$input" -o BatchMode=yes $REMOTE_ARGS "$before $(printf '%q ' "${@:2}")") ;;
 	esac
 }
 
@@ -76,6 +79,22 @@ tool() # HOST
 	fi
 }
 
+# Remote's words are all for ip, which reads them itself: one process for many.
+# FORCE: goes on after one that fails.
+run_batch() # HOST
+{
+	local commands=$BATCH
+
+	BATCH=
+	if [[ $1 == remote ]]; then
+		INPUT=1 on remote ip ${FORCE:+-force} -batch - \
+			<<<"$(sed 's/^ip //; s/ || exit$//; s/\\//g' <<<"$commands")"
+		return
+	fi
+	[[ ! ${FORCE:-} ]] || commands=${commands//|| exit/}
+	bash -c "$commands"
+}
+
 # What the witness on the remote end recorded comes here.
 fetch() # NAME
 {
@@ -90,7 +109,7 @@ witness() # NAME
 	HOST_OF[tcpdump-$1]=remote
 	HOST_OF[tcpdump-$1-fallback]=local
 	capture "$1" remote -i "$REMOTE_IF" &&
-		capture "$1-fallback" local -i "$FALLBACK"
+		capture "$1-fallback" local -i "$FALLBACK" net 198.18.0.0/15 or net 2001:2::/48
 }
 
 # Sets COUNTS, the frames that match each FILTER, for both recordings together;
@@ -123,16 +142,33 @@ witness_end() # NAME FILTER...
 		}' "$OUT/$name.tshark")
 }
 
-# Pairs of SPI and IV, or sequence number, that came twice, by tshark and by
-# esp_pairs, which knows no key. Prints one number.
-pairs_twice() # NAME
+# How many pairs of SPI and IV came twice says esp_pairs, which knows no key, and of
+# SPI and sequence number tshark. With SPIs, what these sent.
+pairs_twice() # ID NAME [SPI...]
 {
-	local by_pcap
+	local only='' twice numbers
 
-	by_pcap=$("$PROGRAMS/esp_pairs" "$SCRATCH/$1.pcap" "$SCRATCH/$1-fallback.pcap" |
-		sed -n 's/.* ESP frames, \([0-9]*\) with.*/\1/p')
-	echo $(($(repeated iv "$1" "$1-fallback") + $(repeated sequence "$1" "$1-fallback") +
-		${by_pcap:-1000000}))
+	[[ ! ${*:3} ]] || only=$(printf '^0x%08x[[:space:]]|' "${@:3}")
+	"$PROGRAMS/esp_pairs" "$SCRATCH/$2.pcap" "$SCRATCH/$2-fallback.pcap" >"$OUT/$2.pairs" 2>&1
+	(($? <= 1)) || { bad "$1" "esp_pairs: $(tail -n 1 "$OUT/$2.pairs")"; return; }
+	twice=$(grep ' again$' "$OUT/$2.pairs" | grep -cE "${only%|}")
+	numbers=$(awk -F '\t' '/^0x/ { print $1, $3 }' "$OUT/$2.tshark" "$OUT/$2-fallback.tshark" |
+		grep -E "${only%|}" | sort | uniq -d | wc -l)
+	equal "$1" "pairs of SPI and IV, of SPI and number that came twice, in $(frames_of "${@:3}") ESP frames" \
+		"$twice, $numbers" "0, 0"
+	((twice == 0)) || bad "$1" "the first of them: $(grep -E "${only%|}" "$OUT/$2.pairs" |
+		grep -m 1 ' again$' | sed "s,$SCRATCH/,,")"
+}
+
+# Of these, or of all that were on the wire.
+frames_of() # [SPI...]
+{
+	local n=0 spi
+
+	for spi in "${@:-${!FRAMES[@]}}"; do
+		((n += ${FRAMES[$spi]:-0}))
+	done
+	echo "$n"
 }
 
 # --- flows ---------------------------------------------------------------------
@@ -203,8 +239,12 @@ verifiable() # N
 	[[ ! $ESN && $ALGORITHM =~ ^gcm-[0-9]+$ ]]
 }
 
+# Flows that have had a second generation of SAs.
+declare -A REKEYED=()
+
 remember_key() # HOST N GENERATION
 {
+	[[ $3 == 0 ]] || REKEYED[$2]=1
 	! verifiable "$2" || { find_sa "$@" && witness_key "${SA[@]}" "$KEY"; }
 }
 
@@ -217,32 +257,27 @@ flow_up() # MODE FAMILY OFFLOAD [ALGORITHM [esn]]
 	return 1
 }
 
-# Whatever is left of flow N.
-flow_down() # N
-{
-	local host dir gen addr
-
-	for host in local remote; do
-		for dir in in out; do
-			batch policy "$host" delete "$1" "$dir"
-			for gen in 0 1; do
-				batch sa "$host" delete "$1" "$dir" "$gen"
-			done
-		done
-		addr=ADDR_$host
-		BATCH=${BATCH//|| exit/|| :}"ip addr del ${!addr}/$PREFIX dev lo"
-		QUIET=1 run_batch "$host" 2>/dev/null
-	done
-}
-
-# All that a group set up. Numbers are not used again: neither are keys.
+# All that a group set up, or what is left of it. Numbers are not used again:
+# neither are keys.
 flows_down()
 {
-	local n
+	local host n dir gen addr
 
-	for n in $(flow_numbers); do
-		stop "ping-$n" INT
-		QUIET=1 flow_down "$n"
+	((FIRST_FLOW < ${#FLOWS[@]})) || return 0
+	traffic_down
+	for host in local remote; do
+		for n in $(flow_numbers); do
+			for dir in in out; do
+				batch policy "$host" delete "$n" "$dir"
+				for gen in 0 1; do
+					[[ $gen == 0 || ${REKEYED[$n]:-} ]] || continue
+					batch sa "$host" delete "$n" "$dir" "$gen"
+				done
+			done
+			addr=ADDR_$host
+			BATCH+="ip addr del ${!addr}/$PREFIX dev lo || exit"$'\n'
+		done
+		FORCE=1 run_batch "$host" 2>/dev/null
 	done
 	FIRST_FLOW=${#FLOWS[@]}
 }

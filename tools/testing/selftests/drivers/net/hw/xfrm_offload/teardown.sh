@@ -178,7 +178,7 @@ group_teardown() # CAUSE
 		{ bad "$id-1" "the recording is not complete"; return; }
 	equal "$id-1" "frames in clear, by the device or another way" "${COUNTS[0]}" 0
 	equal "$id-2" "ESP frames with a wrong ICV" "${COUNTS[1]}" 0
-	equal "$id-2" "pairs that came twice, in $(total_frames) ESP frames" "$(pairs_twice "$1")" 0
+	pairs_twice "$id-2" "$1"
 	for n in $(flow_numbers); do
 		spis_of "$n"
 		[[ ${EXACT[$OUT_SPI]:-} == true ]] || continue
