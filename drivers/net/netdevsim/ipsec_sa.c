@@ -112,9 +112,10 @@ static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, boo
 
 	if (sa->stopped)
 		return -ESHUTDOWN;
-	if (!READ_ONCE(sa->faults->no_limits) &&
-	    (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
-	     nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit))) {
+	if (READ_ONCE(sa->faults->no_limits))
+		goto count;
+	if (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
+	    nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit)) {
 		*notify = true;
 		return -EDQUOT;
 	}
@@ -123,6 +124,7 @@ static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, boo
 		  nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->hard_byte_limit) ||
 		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->soft_packet_limit) ||
 		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->hard_packet_limit);
+count:
 	sa->bytes += len;
 	sa->packets++;
 	return 0;

@@ -3,7 +3,8 @@
 #
 # The conformance suite (../../drivers/net/hw/xfrm_offload) on left's NIC, or, with
 # the argument "bond", on a bond of two of them. The peer is right, in software.
-# Nothing may fail; what has to be supported is, and the report is one.
+# Nothing may fail; what has to be supported is, and the report is one. With the
+# argument "faults" the NIC misbehaves, and what it breaks has to fail, by its ID.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -35,7 +36,7 @@ suite() # FOLDER [VARIABLE=VALUE...]
 		LOCAL_V4=192.168.1.1 REMOTE_V4=192.168.1.2 \
 		LOCAL_V6=fd00:168:1::1 REMOTE_V6=fd00:168:1::2 \
 		DEVICE_BACK="$HERE/conformance.sh plug nic0" OUT="$1" XFRMCTL="$XFRMCTL" \
-		CYCLES=50 CAPACITY=50 MOVES=6 "${@:2}" \
+		CYCLES=50 CAPACITY=50 MOVES=6 PACE="-i 0.012" "${@:2}" \
 		"$SUITE/xfrm_offload.sh" 2>&1 | sed 's/^/    /' >&"$TOLD"
 	return "${PIPESTATUS[0]}"
 }
@@ -91,13 +92,83 @@ whole_suite()
 	is "every one of them is in report.md" "$(grep -c '^| XO-' "$report/report.md")" "$REQUIREMENTS"
 }
 
+# With a fault the IDs fail that it breaks, and no other one of GROUP.
+breaks() # SWITCH VALUE GROUP ID...
+{
+	local report=$OUT/$1-$3 failed
+
+	hosts_up && echo 32 >"$(nic_dir left)/max_sas" || { not_ok "$1: set-up"; hosts_down; return; }
+	nic_fault left "$1" "$2"
+	suite "$report" LOCAL_V6='' REMOTE_V6='' TEST_GROUPS="$3"
+	failed=$(jq -r '[.requirements[] | select(.verdict == "fail") | .id] | join(" ")' \
+		"$report/report.json")
+	is "$1 ($3): what fails" "$failed" "${*:4}"
+	hosts_down
+}
+
+# What the NIC does not tell is not supported: no more and no less.
+not_told()
+{
+	local report=$OUT/no_counters
+
+	hosts_up || { not_ok "no_counters: set-up"; hosts_down; return; }
+	nic_fault left no_counters 1
+	check "no_counters: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' \
+		TEST_GROUPS="migrate counters"
+	is "no_counters: where the device stopped" "$(verdict_of "$report" XO-CTR-1)" "not supported"
+	is "no_counters: migration of packet offload" "$(verdict_of "$report" XO-MIG-2)" "not supported"
+	is "no_counters: migration of crypto offload" "$(verdict_of "$report" XO-MIG-1)" pass
+	is "no_counters: an INVALID SA is not carried on" "$(verdict_of "$report" XO-MIG-5)" pass
+	hosts_down
+}
+
+# What ssh does, as far as the suite can tell: a shell there runs its last word.
+by_ssh()
+{
+	local report=$OUT/ssh
+
+	mkdir -p "$SCRATCH/bin"
+	cat >"$SCRATCH/bin/ssh" <<-'EOF'
+		#!/bin/bash
+		[[ " $* " == *' -n '* ]] && exec </dev/null
+		exec nsenter --net=/run/netns/right sh -c "${!#}"
+	EOF
+	chmod +x "$SCRATCH/bin/ssh"
+	hosts_up || { not_ok "ssh: set-up"; hosts_down; return; }
+	check "ssh: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' REMOTE_TYPE=ssh \
+		REMOTE_ARGS='-p 22 right' PATH="$SCRATCH/bin:$PATH" TEST_GROUPS="inbound limits"
+	is "ssh: requirements that passed" "$(verdicts "$report" pass)" 9
+	hosts_down
+}
+
+faults()
+{
+	by_ssh
+	breaks refuse_add 1 kinds XO-CAP-1
+	breaks plain_out 1 traffic XO-OUT-1 XO-OUT-2 XO-IN-1 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks repeat_seq 1 traffic XO-OUT-3 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks wrong_stats 1 traffic XO-CNT-1 XO-CNT-2
+	breaks no_window 1 inbound XO-IN-2
+	breaks any_icv 1 inbound XO-IN-3
+	breaks plain_in 1 inbound XO-IN-4
+	breaks no_limits 1 limits XO-LIM-1 XO-LIM-2
+	breaks leak_room 1 capacity XO-FULL-3 XO-CYC-1
+	breaks wrong_counters 1 migrate XO-MIG-2
+	breaks wrong_counters 1 counters XO-CTR-2 XO-CTR-3 XO-MIG-5
+	not_told
+}
+
 REQUIREMENTS=$(grep -vc '^#' "$SUITE/requirements.tsv")
 LEAST=60
 [[ $BED != bond ]] || LEAST=45
 tap_header
 begin
 need python3 ethtool
-bed_up || { not_ok "set-up"; finish; }
-whole_suite
-hosts_down
+if [[ $BED == faults ]]; then
+	faults
+else
+	bed_up || { not_ok "set-up"; finish; }
+	whole_suite
+	hosts_down
+fi
 finish

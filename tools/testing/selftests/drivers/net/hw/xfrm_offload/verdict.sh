@@ -35,6 +35,7 @@ evidence() # ID good|bad|lack TEXT...
 		text=${text//"${BASH_REMATCH[0]}"/KEY}
 	done
 	text=${text//[$'\t\n']/ }
+	text=${text//"$XFRMCTL"/xfrmctl}
 	printf '%s\t%s\t%s\n' "$1" "$2" "$text" >>"$OUT/evidence.tsv"
 	[[ $2 != bad && ! ${VERBOSE:-} ]] || note "$1, $2: $text"
 }
@@ -84,7 +85,7 @@ tried() # COMMAND...
 }
 
 # What the device is, and how the suite was run.
-fact() { printf '%s\t%s\n' "$1" "${*:2}" >>"$OUT/facts.tsv"; } # NAME VALUE...
+fact() { printf '%s\t%s\n' "$1" "${2%"${2##*[! ]}"}" >>"$OUT/facts.tsv"; } # NAME VALUE
 
 requirements_of() # GROUP
 {
