@@ -38,6 +38,9 @@ kernel: tree ## build the kernel: build/um/linux
 kernel-smp: tree ## build the kernel of test-smp: build/smp/vmlinux
 	@$(LAB)/kernel.sh --smp
 
+drivers: tree ## compile the drivers that we change (mlx5, nfp, cxgb4, ixgbe, ixgbevf) with W=1 and sparse
+	@$(LAB)/kernel.sh --drivers
+
 stock: tree # the kernel that `make compare` holds ours against
 	@$(LAB)/tree.sh --stock
 	@$(LAB)/kernel.sh --stock
@@ -54,4 +57,4 @@ style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp stock tool refresh style clean
+.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp drivers stock tool refresh style clean

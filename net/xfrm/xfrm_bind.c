@@ -290,6 +290,71 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 }
 
 /**
+ * xfrm_bind_spare - keep a second SA of the same name off the hardware
+ * @net: netns
+ * @p: the SA that a request wants to add or update
+ * @attrs: attributes of the request; XFRMA_OFFLOAD_DEV may be taken out of it
+ * @update: XFRM_MSG_UPDSA; otherwise XFRM_MSG_NEWSA
+ * @extack: where a refusal is explained
+ *
+ * Which of two SAs of one address, SPI and protocol the hardware takes for a
+ * packet is open, and the second one begins to count at its beginning: an IV
+ * would come twice. So it must not be there for one moment, neither until the
+ * stack finds that it has one already, nor until it has copied what an update
+ * changes.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0: go on; 1: go on, and hand that to xfrm_bind_spared(); -EEXIST.
+ */
+int xfrm_bind_spare(struct net *net, const struct xfrm_usersa_info *p,
+		    struct nlattr **attrs, bool update,
+		    struct netlink_ext_ack *extack)
+{
+	struct xfrm_state *x;
+	struct xfrm_mark m;
+	bool valid;
+
+	if (!attrs[XFRMA_OFFLOAD_DEV])
+		return 0;
+
+	x = xfrm_state_lookup(net, xfrm_mark_get(attrs, &m), &p->id.daddr,
+			      p->id.spi, p->id.proto, p->family);
+	if (!x)
+		return 0;
+	valid = READ_ONCE(x->km.state) == XFRM_STATE_VALID;
+	xfrm_state_put(x);
+	if (!valid)
+		return 0;
+
+	if (!update) {
+		NL_SET_ERR_MSG(extack,
+			       "There is an SA with this address, SPI and protocol");
+		return -EEXIST;
+	}
+	attrs[XFRMA_OFFLOAD_DEV] = NULL;
+	return 1;
+}
+
+/**
+ * xfrm_bind_spared - what becomes of an update after xfrm_bind_spare()
+ * @x: the SA that the request described; the caller holds a reference
+ * @spared: what xfrm_bind_spare() returned
+ *
+ * The SA to be updated may have lost its device meanwhile. Then @x took its
+ * place, and without the offload that it was to have: it goes again.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0, or -EAGAIN.
+ */
+int xfrm_bind_spared(struct xfrm_state *x, int spared)
+{
+	if (!spared || READ_ONCE(x->km.state) == XFRM_STATE_DEAD)
+		return 0;
+	xfrm_state_delete(x);
+	return -EAGAIN;
+}
+
+/**
  * xfrm_bind_larval - offload the state that stands for an ACQUIRE
  * @x: the larval state, not in the SAD yet
  * @pol: the offloaded policy whose template is to be resolved

@@ -209,6 +209,8 @@ static int nsim_ipsec_state_unbind(struct net_device *dev, struct xfrm_state *x,
 		return -EOPNOTSUPP;
 
 	final->seq = sa->dir == XFRM_DEV_OFFLOAD_OUT ? sa->seq : sa->replay.top;
+	if (READ_ONCE(hw->faults.wrong_counters) && final->seq)
+		final->seq--;
 	if (sa->dir == XFRM_DEV_OFFLOAD_IN && final->window)
 		nsim_ipsec_replay_export(&sa->replay, final->replay, final->window);
 	nsim_ipsec_sa_report(sa, &final->bytes, &final->packets);

@@ -83,12 +83,39 @@ enum nsim_ipsec_delay_target {
 	NSIM_IPSEC_DELAY_TARGETS,
 };
 
+/**
+ * struct nsim_ipsec_faults - what goes wrong on request
+ * @refuse_add:	SAs and policies are refused
+ * @fail_unbind: the device does not answer when it loses an SA
+ * @no_counters: it cannot tell where it stopped
+ * @vanish:	it is gone, and the host does not know yet
+ * @plain_out:	frames leave as they are, whatever policy protects them
+ * @plain_in:	plain frames come in, whatever policy protects them
+ * @any_icv:	frames are accepted with any ICV
+ * @no_window:	frames are accepted again
+ * @no_limits:	SAs carry packets beyond their limits
+ * @repeat_seq:	every fourth packet leaves under the number of the one before
+ * @wrong_stats: of what an SA carried one packet is not reported
+ * @wrong_counters: where the device stopped is told as one number less
+ * @leak_room:	a deleted SA keeps its place in the table
+ * @tx_room:	how many frames the ring still takes; negative: any number
+ * @delay_ms:	how slow the device is
+ * @delay_target: in what
+ */
 struct nsim_ipsec_faults {
 	bool refuse_add;
 	bool fail_unbind;
 	bool no_counters;
 	bool vanish;
-	/* How many frames the ring still takes; negative: any number. */
+	bool plain_out;
+	bool plain_in;
+	bool any_icv;
+	bool no_window;
+	bool no_limits;
+	bool repeat_seq;
+	bool wrong_stats;
+	bool wrong_counters;
+	bool leak_room;
 	atomic_t tx_room;
 	u32 delay_ms;
 	enum nsim_ipsec_delay_target delay_target;
@@ -159,6 +186,7 @@ enum nsim_ipsec_sa_stage {
  * @node:	in the hash chain of its direction; writers hold &nsim_ipsec.lock, readers RCU
  * @x:		the stack's state, for what is handed up and for reports; the data path
  *		reads no counter of it. It outlives the entry's last reader
+ * @faults:	of the device
  * @aead:	keyed rfc4106(gcm(aes)); NULL in an entry that waits for its keys (larval)
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
@@ -177,6 +205,7 @@ enum nsim_ipsec_sa_stage {
 struct nsim_ipsec_sa {
 	struct hlist_node node;
 	struct xfrm_state *x;
+	const struct nsim_ipsec_faults *faults;
 	struct crypto_aead *aead;
 	u32 slot;
 	enum nsim_ipsec_sa_stage stage;

@@ -160,7 +160,8 @@ static struct sk_buff *nsim_ipsec_tx_packet(struct nsim_ipsec *hw, struct sk_buf
 	struct nsim_ipsec_sa *sa;
 	bool bare;
 
-	if (!nsim_ipsec_is_on(hw) || skb_network_offset(skb) != ETH_HLEN ||
+	if (!nsim_ipsec_is_on(hw) || READ_ONCE(hw->faults.plain_out) ||
+	    skb_network_offset(skb) != ETH_HLEN ||
 	    !nsim_ipsec_flow_read(&flow, skb))
 		return nsim_ipsec_tx_plain(hw, skb, NSIM_IPSEC_TX_PLAIN);
 
@@ -368,7 +369,8 @@ static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff
 	const struct nsim_ipsec_policy *policy;
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, flow);
-	if (policy && (policy->action == XFRM_POLICY_BLOCK || policy->requires_esp))
+	if (policy && !READ_ONCE(hw->faults.plain_in) &&
+	    (policy->action == XFRM_POLICY_BLOCK || policy->requires_esp))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
 
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_PLAIN);

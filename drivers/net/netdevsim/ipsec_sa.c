@@ -112,6 +112,8 @@ static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, boo
 
 	if (sa->stopped)
 		return -ESHUTDOWN;
+	if (READ_ONCE(sa->faults->no_limits))
+		goto count;
 	if (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
 	    nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit)) {
 		*notify = true;
@@ -122,6 +124,7 @@ static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, boo
 		  nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->hard_byte_limit) ||
 		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->soft_packet_limit) ||
 		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->hard_packet_limit);
+count:
 	sa->bytes += len;
 	sa->packets++;
 	return 0;
@@ -168,7 +171,8 @@ int nsim_ipsec_sa_next_seq(struct nsim_ipsec_sa *sa, unsigned int len, u64 *seq)
 	} else {
 		err = nsim_ipsec_sa_account(sa, len, &notify);
 		if (!err) {
-			*seq = ++sa->seq;
+			sa->seq += !READ_ONCE(sa->faults->repeat_seq) || sa->packets % 4;
+			*seq = sa->seq;
 			atomic_inc(&sa->busy);
 		}
 	}
@@ -201,7 +205,7 @@ int nsim_ipsec_sa_accept(struct nsim_ipsec_sa *sa, u64 seq, unsigned int len)
 	spin_lock_bh(&sa->lock);
 	if (sa->stopped) {
 		err = -ESHUTDOWN;
-	} else if (nsim_ipsec_replay_fresh(&sa->replay, seq)) {
+	} else if (READ_ONCE(sa->faults->no_window) || nsim_ipsec_replay_fresh(&sa->replay, seq)) {
 		err = nsim_ipsec_sa_account(sa, len, &notify);
 		if (!err)
 			nsim_ipsec_replay_advance(&sa->replay, seq);
@@ -228,6 +232,8 @@ void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
 	spin_lock_bh(&sa->lock);
 	*bytes = sa->bytes - sa->reported_bytes;
 	*packets = sa->packets - sa->reported_packets;
+	if (READ_ONCE(sa->faults->wrong_stats) && !sa->reported_packets && *packets)
+		--*packets;
 	sa->reported_bytes = sa->bytes;
 	sa->reported_packets = sa->packets;
 	spin_unlock_bh(&sa->lock);
@@ -245,7 +251,8 @@ static void nsim_ipsec_sa_free_work(struct work_struct *work)
 	nsim_ipsec_sa_destroy(container_of(to_rcu_work(work), struct nsim_ipsec_sa, free_work));
 }
 
-static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct xfrm_state *x, gfp_t gfp)
+static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct nsim_ipsec *hw, struct xfrm_state *x,
+						 gfp_t gfp)
 {
 	struct nsim_ipsec_sa *sa = kzalloc(sizeof(*sa), gfp);
 
@@ -253,6 +260,7 @@ static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct xfrm_state *x, gfp_t gfp
 		return NULL;
 
 	sa->x = x;
+	sa->faults = &hw->faults;
 	sa->type = x->xso.type;
 	sa->dir = x->xso.dir;
 	INIT_HLIST_NODE(&sa->node);
@@ -333,7 +341,7 @@ int nsim_ipsec_sa_add(struct nsim_ipsec *hw, struct xfrm_state *x, struct netlin
 	struct nsim_ipsec_sa *sa;
 	int err = -ENOMEM;
 
-	sa = nsim_ipsec_sa_alloc(x, GFP_KERNEL);
+	sa = nsim_ipsec_sa_alloc(hw, x, GFP_KERNEL);
 	if (!sa)
 		return err;
 	err = nsim_ipsec_replay_init(&sa->replay, window, GFP_KERNEL);
@@ -381,7 +389,7 @@ int nsim_ipsec_sa_add_larval(struct nsim_ipsec *hw, struct xfrm_state *x)
 	struct nsim_ipsec_sa *sa;
 	int err;
 
-	sa = nsim_ipsec_sa_alloc(x, GFP_ATOMIC);
+	sa = nsim_ipsec_sa_alloc(hw, x, GFP_ATOMIC);
 	if (!sa)
 		return -ENOMEM;
 
@@ -408,7 +416,7 @@ static void nsim_ipsec_sa_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa
 	if (hlist_unhashed(&sa->node))
 		return;
 	hlist_del_init_rcu(&sa->node);
-	hw->sa_count--;
+	hw->sa_count -= !READ_ONCE(hw->faults.leak_room);
 	hw->crypto_count -= sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
 }
 

@@ -5,6 +5,7 @@
 # usage: kernel.sh                     our kernel, for User-mode Linux: build/um/linux
 #        kernel.sh --smp               ours for QEMU, with more checks: build/smp/vmlinux
 #        kernel.sh --stock             the stock one, with our simulated NIC: build/um-stock/linux
+#        kernel.sh --drivers           nothing to run: every driver that we change, with W=1 and sparse
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -30,6 +31,10 @@ case ${1-} in
 	out=$BUILD/um-stock
 	name=stock
 	fragments=("$LAB/guest.config" "$LAB/um.config")
+	;;
+--drivers)
+	out=$BUILD/drivers
+	fragments+=("$LAB/drivers.config")
 	;;
 --check) ;;
 *) sed -n 's/^# \(usage:\|      \)/\1/p' "$0" >&2; exit 2 ;;
@@ -115,10 +120,27 @@ check() {
 	kernel_make -s C=2 W=1 "$@" >/dev/null
 }
 
+# The objects that patches and files of ours touch. What W=1 and sparse say of them, stock code's lines too.
+drivers() {
+	local started=$SECONDS objects=()
+
+	mapfile -t objects < <(git -C "$tree" diff --name-only base HEAD -- 'drivers/net/ethernet/*.c' | sed 's/c$/o/' |
+		cat - <(git -C "$TOP" ls-files 'drivers/net/ethernet/*.c' | sed 's/c$/o/') | sort -u)
+	say "compiling ${#objects[@]} objects of the drivers with W=1 and sparse"
+	kernel_make -j"$(nproc)" C=2 W=1 "${objects[@]}" 2>&1 | tee "$log" | grep -E 'warning:|error:|\*\*\*' || :
+	if grep -qE 'error:|\*\*\*' "$log"; then
+		die "they do not compile: $log"
+	fi
+	say "compiled after $(minutes $((SECONDS - started))): $log"
+}
+
 set -o pipefail
 if [ "${1-}" = --check ]; then
 	shift
 	check "$@"
+elif [ "${1-}" = --drivers ]; then
+	configure
+	drivers
 else
 	configure
 	build

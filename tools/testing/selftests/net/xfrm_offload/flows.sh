@@ -10,6 +10,9 @@
 FLOWS=("") # counted from 1
 FIRST_FLOW=1
 
+# More words for what HOST has in DIRECTION for a flow in MODE: "right in tunnel".
+declare -A MORE_WORDS=()
+
 # --- flows, SAs, policies --------------------------------------------------------
 
 # The words of flow N: MODE (transport, tunnel), FAMILY (v4, v6), OFFLOAD
@@ -37,8 +40,8 @@ flow() # N
 # Those of the hosts that are up.
 flow_numbers() { seq "$FIRST_FLOW" $((${#FLOWS[@]} - 1)); }
 
-# Sets SPI, KEY (with salt) and SA, the words that name it, of the SA that
-# carries flow N away from HOST. A rekey makes the next generation. The key is
+# Sets SPI, KEY (with salt), ALGO, the words for it, and SA, the words that name
+# it, of the SA that carries flow N away from HOST. A rekey makes the next generation. The key is
 # unlike that of any other SPI.
 find_sa() # HOST N [GENERATION]
 {
@@ -52,6 +55,7 @@ find_sa() # HOST N [GENERATION]
 			$(((SPI * 2654435761 + i * 2246822519) & 0xffffffff))
 		KEY+=$word
 	done
+	ALGO=(aead 'rfc4106(gcm(aes))' "$KEY" 128)
 	SA=(src "${!src}" dst "${!dst}" proto esp spi "$SPI")
 }
 
@@ -70,7 +74,7 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 		# shellcheck disable=SC2086 # words, on purpose
 		set -- "$@" reqid "$n" mode "$MODE" replay-window 64 \
 			${ESN:+flag esn} ${SA_WORDS:-} \
-			aead 'rfc4106(gcm(aes))' "$KEY" 128
+			${MORE_WORDS[$host $dir $MODE]:-} "${ALGO[@]}"
 		[[ $offload == none ]] ||
 			set -- "$@" offload "$offload" dev "${OFFLOAD_TO[$host]}" \
 				dir "$dir"
@@ -90,8 +94,9 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 	src=ADDR_$from dst=ADDR_${PEER[$from]}
 	end_src=END_$from end_dst=END_${PEER[$from]}
 
+	# shellcheck disable=SC2086 # words, on purpose
 	set -- policy "$verb" src "${!src}/$PREFIX" dst "${!dst}/$PREFIX" \
-		dir "$dir"
+		dir "$dir" ${MORE_WORDS[$host $dir $MODE]:-}
 	if [[ $verb != delete ]]; then
 		# shellcheck disable=SC2086 # words, on purpose
 		set -- "$@" priority "${PRIORITY:-100}" ${POLICY_WORDS:-}
@@ -117,10 +122,10 @@ flow_add() # MODE FAMILY OFFLOAD [KEY-BITS [esn]]
 	local n=${#FLOWS[@]} host addr
 
 	FLOWS+=("$*")
-	for host in left right; do
+	for host in "${!PEER[@]}"; do
 		remember_key "$host" "$n" 0
 		addr=ADDR_$host
-		ip -n "$host" addr add "${!addr}/$PREFIX" dev lo || return
+		on "$host" ip addr add "${!addr}/$PREFIX" dev lo || return
 		batch sa "$host" add "$n" out
 		batch sa "$host" add "$n" in
 		batch policy "$host" add "$n" out
@@ -135,11 +140,11 @@ rekey() # N GENERATION [OFFLOAD]
 {
 	local n=$1 gen=$2 host
 
-	for host in left right; do
+	for host in "${!PEER[@]}"; do
 		remember_key "$host" "$n" "$gen"
 		sa "$host" add "$n" in "$gen" "${@:3}" || return
 	done
-	for host in left right; do
+	for host in "${!PEER[@]}"; do
 		batch sa "$host" add "$n" out "$gen" "${@:3}"
 		batch sa "$host" delete "$n" out $((gen - 1))
 		batch sa "$host" delete "$n" in $((gen - 1))

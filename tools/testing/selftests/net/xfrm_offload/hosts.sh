@@ -134,7 +134,7 @@ plug() # HOST IFACE HOST IFACE: a cable between two NICs
 
 # --- hosts -----------------------------------------------------------------
 
-declare -rA PEER=([left]=right [right]=left) NUMBER=([left]=1 [right]=2)
+declare -A PEER=([left]=right [right]=left) NUMBER=([left]=1 [right]=2)
 
 host_add() # HOST
 {

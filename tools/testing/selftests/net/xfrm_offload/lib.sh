@@ -135,23 +135,36 @@ now_us() { echo "${EPOCHREALTIME/./}"; }
 
 # --- running things on a host ------------------------------------------------
 
-# Not "ip netns exec": that hides debugfs behind a new /sys.
-on() { nsenter --net="/run/netns/$1" "${@:2}"; }
+# Sets WAY, the words that run COMMAND there. Not "ip netns exec": that hides
+# debugfs behind a new /sys. BACKGROUND=1: signals have to find it.
+way() { WAY=(nsenter --net="/run/netns/$1" "${@:2}"); } # HOST COMMAND...
+
+on() # HOST COMMAND...
+{
+	local WAY
+
+	way "$@"
+	"${WAY[@]}"
+}
 
 left() { step "left\$ $*"; on left "$@"; }
 right() { step "right\$ $*"; on right "$@"; }
 cable() { step "cable\$ $*"; on cable "$@"; }
 
+# Sets TOOL, the words that run the tool on that host.
+tool() { TOOL=("$XFRMCTL"); } # HOST
+
 ctl() # HOST WORDS...: xfrmctl on that host
 {
-	local line
+	local line TOOL
 
-	step "$1\$ xfrmctl ${*:2}"
+	tool "$1"
+	step "$1\$ ${TOOL[*]##*/} ${*:2}"
 	if [[ ${BATCHING:-} ]]; then
-		printf -v line '%q ' "$XFRMCTL" "${@:2}"
+		printf -v line '%q ' "${TOOL[@]}" "${@:2}"
 		BATCH+="$line || exit"$'\n'
 	else
-		on "$1" "$XFRMCTL" "${@:2}"
+		on "$1" "${TOOL[@]}" "${@:2}"
 	fi
 }
 
@@ -171,19 +184,24 @@ run_batch() # HOST
 # once the log has a line that matches READY.
 start() # NAME HOST READY COMMAND...
 {
+	local WAY
+
 	step "$2\$ ${*:4} &"
 	: >"$OUT/$1.log"
-	nsenter --net="/run/netns/$2" "${@:4}" >>"$OUT/$1.log" 2>&1 </dev/null &
+	BACKGROUND=1 way "$2" "${@:4}"
+	"${WAY[@]}" >>"$OUT/$1.log" 2>&1 </dev/null &
 	PID[$1]=$!
 	[[ -z $3 ]] || wait_for 20 says "$1" "$3"
 }
+
+signal() { kill "-$2" "${PID[$1]}" 2>/dev/null; } # NAME SIGNAL
 
 stop() # NAME [SIGNAL]
 {
 	local pid=${PID[$1]:-}
 
 	[[ $pid ]] || return 0
-	kill "-${2:-TERM}" "$pid" 2>/dev/null
+	signal "$1" "${2:-TERM}"
 	wait "$pid" 2>/dev/null
 	unset "PID[$1]"
 	return 0
@@ -257,6 +275,12 @@ begin()
 	need ip nsenter ping jq tcpdump tshark
 	[[ -w $NSIM/new_device ]] || skip_all "needs netdevsim (CONFIG_NETDEVSIM)"
 	find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
+	begin_here
+}
+
+# What does not depend on the hosts.
+begin_here()
+{
 	SCRATCH=$(mktemp -d)
 	OUT=${OUT:-$SCRATCH}
 	mkdir -p "$OUT"

@@ -47,7 +47,7 @@ captured_all() # NAME
 	local log=$OUT/tcpdump-$1.log
 
 	: >"$log"
-	kill -USR1 "${PID[tcpdump-$1]}" || return
+	signal "tcpdump-$1" USR1 || return
 	wait_for 2 says "tcpdump-$1" 'dropped by kernel' || return
 	awk '{ exit !($2 == $5 && $2 != "") }' \
 		<(tr -d , <"$log" | grep 'received by filter' | tail -n 1)
@@ -97,7 +97,7 @@ frames() # NAME FILTER...
 		stat+=",$filter"
 	done
 	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$SCRATCH/$name.pcap" -Y "$ESP" \
-		-T fields -e esp.spi -e esp.iv -e esp.sequence -z "$stat" \
+		-T fields -e esp.spi -e esp.iv -e esp.sequence -e frame.len -z "$stat" \
 		>"$OUT/$name.tshark" 2>"$OUT/$name.tshark.err" || {
 		sed 's/^/# tshark: /' "$OUT/$name.tshark.err" >&2
 		return 1
@@ -156,7 +156,8 @@ declare -r PROTECTED='10.1.0.0/16 10.2.0.0/16 fd00:1::/32 fd00:2::/32'
 CLEARTEXT="($(from_or_to $PROTECTED) && $NOT_ESP)"
 
 # How many pairs of SPI and IV (or SPI and sequence number) came more than once,
-# over all the captures named; frames() has been asked about each.
+# over all the captures named; frames() has been asked about each. tshark tells the
+# IV of an SA only if it has the key.
 repeated() # iv|sequence NAME...
 {
 	local column=2 name files=()
@@ -165,7 +166,7 @@ repeated() # iv|sequence NAME...
 	for name in "${@:2}"; do
 		files+=("$OUT/$name.tshark")
 	done
-	awk -v column="$column" '/^0x/ { print $1, $column }' "${files[@]}" |
+	awk -F '\t' -v column="$column" '/^0x/ && $column != "" { print $1, $column }' "${files[@]}" |
 		sort | uniq -d | wc -l
 }
 

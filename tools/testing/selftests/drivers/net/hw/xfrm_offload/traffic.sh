@@ -1,0 +1,234 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Packets of every kind of SA, both ways, and what must not be let in.
+#
+# To be sourced.
+
+# Below the wrap of the lower half by so little that it comes in this group.
+declare -r NEAR_WRAP=$((4294967296 - 12))
+declare -rA HEADER=([v4]=20 [v6]=40)
+
+# Echo requests of each SIZE, and their answers. Sets SENT, BACK, and PLAIN, the
+# bytes of the IP packets one way.
+echo_sizes() # N SIZE...
+{
+	local size
+
+	flow "$1"
+	SENT=0 BACK=0 PLAIN=0
+	for size in "${@:2}"; do
+		ping_count local "$1" 2 1 -s "$size"
+		((SENT += 2, BACK += ANSWERS, PLAIN += 2 * (size + 8 + HEADER[$FAMILY])))
+	done
+}
+
+# Flows to remember: by the requirement that they are for.
+declare -A PURPOSE=() SENT_BY=() BACK_BY=() PLAIN_BY=()
+
+flow_for() # ID FLOW-WORDS...
+{
+	PURPOSE[${#FLOWS[@]}]=$1
+	flow_up "${@:2}"
+}
+
+traffic_flows()
+{
+	local offload mode family name
+
+	PURPOSE=()
+	for name in "${KINDS[@]}"; do
+		read -r offload mode family <<<"$name"
+		flow_for XO-OUT-1 "$mode" "$family" "$offload:none" || return
+	done
+	while read -r offload mode family; do
+		for name in "${ALGORITHM_NAMES[@]:1}"; do
+			if [[ ${TAKES[$offload $name]:-} ]]; then
+				flow_for XO-AEAD-1 "$mode" "$family" "$offload:none" "$name" ||
+					bad XO-AEAD-1 "$offload $name: $WHY"
+			else
+				lack XO-AEAD-1 "$offload $name: not taken"
+			fi
+		done
+		if [[ ! ${TAKES[$offload esn]:-} ]]; then
+			lack_all "$offload: no SA with esn is taken" XO-ESN-1 XO-ESN-2
+			continue
+		fi
+		flow_for XO-ESN-1 "$mode" "$family" "$offload:none" gcm-128 esn ||
+			bad XO-ESN-1 "$offload: $WHY"
+		SA_WORDS="replay-seq $NEAR_WRAP replay-seq-hi 0 replay-oseq $NEAR_WRAP replay-oseq-hi 0" \
+			flow_for XO-ESN-2 "$mode" "$family" "$offload:none" gcm-128 esn ||
+			bad XO-ESN-2 "$offload: $WHY"
+	done < <(first_kinds)
+}
+
+# What the SAs of flow N counted, against the wire.
+counted() # N
+{
+	local n=$1 kind id spi way least
+
+	flow "$n"
+	kind="$OFFLOAD_local $MODE $FAMILY"
+	# Software counts a transport mode packet from where ESP begins.
+	least=$((PLAIN_BY[$n] - SENT_BY[$n] * HEADER[$FAMILY]))
+	spis_of "$n"
+	for way in "XO-CNT-1 $OUT_SPI outbound" "XO-CNT-2 $IN_SPI inbound"; do
+		read -r id spi way <<<"$way"
+		if ((PACKETS[$spi] == 0)) && [[ $kind == packet* ]]; then
+			lack "$id" "$kind: the driver does not report what the hardware counts"
+			continue
+		fi
+		equal "$id" "$kind: packets of the $way SA" "${PACKETS[$spi]}" "${FRAMES[$spi]:-0}"
+		# Of what was lost the size is not known.
+		((BACK_BY[$n] == SENT_BY[$n])) || continue
+		if ((LENGTHS[$spi] >= least && LENGTHS[$spi] <= ${BYTES[$spi]:-0})); then
+			good "$id" "$kind: ${LENGTHS[$spi]} bytes $way: the packets carry $least, as ESP they have ${BYTES[$spi]}"
+		else
+			bad "$id" "$kind: ${LENGTHS[$spi]} bytes $way: the packets carry $least, as ESP they have ${BYTES[$spi]:-0}"
+		fi
+	done
+}
+
+group_traffic()
+{
+	local n i=2 kind filters=() failed="$UNVERIFIED" out
+
+	traffic_flows || return
+	witness traffic || { WHY="the witness cannot record"; return; }
+	note "echo requests on $((${#FLOWS[@]} - FIRST_FLOW)) flows"
+	for n in $(flow_numbers); do
+		if [[ ${PURPOSE[$n]} == XO-OUT-1 ]]; then
+			echo_sizes "$n" 0 1 1000 $((MTU - 150))
+		else
+			echo_sizes "$n" 57 $((MTU - 150))
+		fi
+		[[ ${PURPOSE[$n]} != XO-ESN-2 ]] || {
+			ping_count local "$n" 20 1
+			((SENT += 20, BACK += ANSWERS))
+		}
+		SENT_BY[$n]=$SENT BACK_BY[$n]=$BACK PLAIN_BY[$n]=$PLAIN
+		spis_of "$n"
+		verifiable "$n" || failed+=" && !(esp.spi == $OUT_SPI) && !(esp.spi == $IN_SPI)"
+		filters+=("esp.spi == $OUT_SPI && $VERIFIED" "esp.spi == $IN_SPI && $VERIFIED")
+	done
+	snapshot
+	witness_end traffic "$CLEARTEXT" "$failed" "${filters[@]}" ||
+		{ WHY="the recording is not complete"; return; }
+
+	equal XO-OUT-2 "frames in clear" "${COUNTS[0]}" 0
+	equal XO-OUT-1 "ESP frames with a wrong ICV" "${COUNTS[1]}" 0
+	for n in $(flow_numbers); do
+		kind=$(kind_of "$n")
+		spis_of "$n"
+		out="${FRAMES[$OUT_SPI]:-0} of ${SENT_BY[$n]} packets left as ESP, ${BACK_BY[$n]} answers came back"
+		case ${PURPOSE[$n]} in
+		XO-OUT-1)
+			equal XO-OUT-1 "$kind: of ${SENT_BY[$n]} packets tshark verified" \
+				"${COUNTS[i]}" "${SENT_BY[$n]}"
+			equal XO-IN-1 "$kind: of ${COUNTS[i + 1]} frames that tshark verified came through" \
+				"${BACK_BY[$n]}" "${COUNTS[i + 1]}"
+			((COUNTS[i + 1])) || bad XO-IN-1 "$kind: the peer had nothing to answer"
+			counted "$n" ;;
+		XO-ESN-2)
+			expect XO-ESN-2 "$kind: ${BACK_BY[$n]} of ${SENT_BY[$n]} answers, the last number sent was ${SENT[$OUT_SPI]}" \
+				test "${BACK_BY[$n]}" = "${SENT_BY[$n]}" ;;
+		*)
+			expect "${PURPOSE[$n]}" "$kind ${FLOWS[n]##*:none }: $out" \
+				test "${FRAMES[$OUT_SPI]:-0} ${BACK_BY[$n]}" = "${SENT_BY[$n]} ${SENT_BY[$n]}" ;;
+		esac
+		((i += 2))
+	done
+	pairs_twice XO-OUT-3 traffic
+}
+
+# --- what must not be let in -----------------------------------------------------------
+
+resend() # copy|forge: of each flow what remote sent in the recording "before"
+{
+	local n spis=()
+
+	for n in $(flow_numbers); do
+		spis_of "$n"
+		spis+=("$IN_SPI")
+	done
+	step "remote\$ resend.py $1 $REMOTE_IF 3 SPI..."
+	RESENT=$(INPUT=1 on remote python3 -c "$(<"$SUITE/resend.py")" "$1" "$REMOTE_IF" 3 "${spis[@]}" \
+		<"$SCRATCH/before.pcap")
+	: "${RESENT:=0}"
+}
+
+# Whatever is behind them on the wire is answered: what was before has been seen.
+fresh_pings()
+{
+	local n
+
+	FRESH=0
+	for n in $(flow_numbers); do
+		ping_count remote "$n" 1 1
+		((FRESH += ANSWERS))
+	done
+}
+
+# Local answers each request that it accepts: ESP under its own SPI.
+answers_of_local()
+{
+	local n total=0
+
+	for n in $(flow_numbers); do
+		spis_of "$n"
+		((total += ${FRAMES[$OUT_SPI]:-0}))
+	done
+	echo "$total"
+}
+
+resent() # ID copy|forge WHAT
+{
+	local flows=$((${#FLOWS[@]} - FIRST_FLOW))
+
+	witness "$2" || { bad "$1" "the witness cannot record"; return; }
+	resend "$2"
+	fresh_pings
+	witness_end "$2" "$CLEARTEXT" || { bad "$1" "the recording is not complete"; return; }
+	equal "$1" "$3 sent, on $flows flows" "$RESENT" $((3 * flows))
+	equal "$1" "fresh requests after them that were answered" "$FRESH" "$flows"
+	equal "$1" "answers on the wire, those to the fresh requests among them" \
+		"$(answers_of_local)" "$FRESH"
+}
+
+in_clear()
+{
+	local n sent=0
+
+	witness clear || { bad XO-IN-4 "the witness cannot record"; return; }
+	for n in $(flow_numbers); do
+		batch policy remote delete "$n" out
+	done
+	run_batch remote
+	for n in $(flow_numbers); do
+		ping_count remote "$n" 2 0.1
+		((sent += 2))
+		batch policy remote add "$n" out
+	done
+	run_batch remote
+	fresh_pings
+	witness_end clear "$CLEARTEXT" || { bad XO-IN-4 "the recording is not complete"; return; }
+	equal XO-IN-4 "requests in clear on the wire" "${COUNTS[0]}" "$sent"
+	equal XO-IN-4 "answers on the wire, those to $FRESH protected requests among them" \
+		"$(answers_of_local)" "$FRESH"
+}
+
+group_inbound()
+{
+	local n
+
+	flows_of_kinds || return
+	witness before || { WHY="the witness cannot record"; return; }
+	for n in $(flow_numbers); do
+		ping_count remote "$n" 3 1
+		((ANSWERS == 3)) || { WHY="$(kind_of "$n"): $ANSWERS of 3 requests of the peer are answered"; }
+	done
+	capture_end before && fetch before && capture_end before-fallback || return
+	resent XO-IN-2 copy "frames that were received before"
+	resent XO-IN-3 forge "frames with a wrong ICV"
+	in_clear
+}

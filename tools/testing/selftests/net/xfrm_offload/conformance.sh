@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The conformance suite (../../drivers/net/hw/xfrm_offload) on left's NIC, or, with
+# the argument "bond", on a bond of two of them. The peer is right, in software.
+# Nothing may fail; what has to be supported is, and the report is one. With the
+# argument "faults" the NIC misbehaves, and what it breaks has to fail, by its ID.
+
+. "$(dirname "$0")/lib.sh"
+
+SUITE=$(cd "$HERE/../../drivers/net/hw/xfrm_offload" && pwd)
+declare -r SUITE BED=${1:-nic}
+
+# What a NIC that comes back needs here, and nowhere else: its cable.
+if [[ $BED == plug ]]; then
+	QUIET=1
+	nic_exists left && plug left "$2" cable cableL
+	exit
+fi
+[[ $BED != bond ]] || . "$HERE/bond.sh"
+
+bed_up()
+{
+	if [[ $BED == bond ]]; then
+		bond_up
+	else
+		hosts_up
+	fi && echo 32 >"$(nic_dir left)/max_sas"
+}
+
+# As a vendor calls it. Its TAP is one test here: indented, as subtests are.
+suite() # FOLDER [VARIABLE=VALUE...]
+{
+	mkdir -p "$1"
+	on left env NETIF="${OFFLOAD_TO[left]}" REMOTE_TYPE=netns REMOTE_ARGS=right \
+		LOCAL_V4=192.168.1.1 REMOTE_V4=192.168.1.2 \
+		LOCAL_V6=fd00:168:1::1 REMOTE_V6=fd00:168:1::2 \
+		DEVICE_BACK="$HERE/conformance.sh plug nic0" OUT="$1" XFRMCTL="$XFRMCTL" \
+		CYCLES=50 CAPACITY=50 MOVES=6 PACE="-i 0.012" "${@:2}" \
+		"$SUITE/xfrm_offload.sh" 2>&1 | sed 's/^/    /' >&"$TOLD"
+	return "${PIPESTATUS[0]}"
+}
+
+verdicts() # FOLDER VERDICT: how many
+{
+	jq --arg verdict "$2" '[.requirements[] | select(.verdict == $verdict)] | length' \
+		"$1/report.json"
+}
+
+verdict_of() # FOLDER ID
+{
+	jq -r --arg id "$2" '.requirements[] | select(.id == $id) | .verdict' "$1/report.json"
+}
+
+# Of left: addresses, routes, devices, SAs and policies; in no order, without what
+# the kernel makes of them.
+as_found()
+{
+	{
+		ip -n left -br addr show
+		ip -n left route show
+		ip -n left -6 route show
+		ip -n left -br link show
+		left ethtool -k "${OFFLOAD_TO[left]}" | grep '^esp-hw'
+		on left "$XFRMCTL" state list
+		on left "$XFRMCTL" policy list
+	} | sed -E 's/ (rt_trap|rt_offload|linkdown)\>//g; s/ +/ /g; s/@if[0-9]+//' | sort
+}
+
+left_as_found()
+{
+	diff "$OUT/before" "$OUT/after" >"$OUT/changed" && return
+	sed 's/^/#   /' "$OUT/changed"
+	return 1
+}
+
+whole_suite()
+{
+	local report=$OUT/report
+
+	QUIET=1
+	as_found >"$OUT/before"
+	check "the suite finds no failure" suite "$report"
+	as_found >"$OUT/after"
+	check "the interface is left as it was found" left_as_found
+	is "requirements that failed" "$(verdicts "$report" fail)" 0
+	more_than "requirements that passed" "$(verdicts "$report" pass)" "$LEAST"
+	note "$(verdicts "$report" pass) pass, $(verdicts "$report" fail) fail," \
+		"$(verdicts "$report" 'not supported') not supported"
+	is "every requirement is in report.json" \
+		"$(jq '.requirements | length' "$report/report.json")" "$REQUIREMENTS"
+	is "every one of them is in report.md" "$(grep -c '^| XO-' "$report/report.md")" "$REQUIREMENTS"
+}
+
+# With a fault the IDs fail that it breaks, and no other one of GROUP.
+breaks() # SWITCH VALUE GROUP ID...
+{
+	local report=$OUT/$1-$3 failed
+
+	hosts_up && echo 32 >"$(nic_dir left)/max_sas" || { not_ok "$1: set-up"; hosts_down; return; }
+	nic_fault left "$1" "$2"
+	suite "$report" LOCAL_V6='' REMOTE_V6='' TEST_GROUPS="$3"
+	failed=$(jq -r '[.requirements[] | select(.verdict == "fail") | .id] | join(" ")' \
+		"$report/report.json")
+	is "$1 ($3): what fails" "$failed" "${*:4}"
+	hosts_down
+}
+
+# What the NIC does not tell is not supported: no more and no less.
+not_told()
+{
+	local report=$OUT/no_counters
+
+	hosts_up || { not_ok "no_counters: set-up"; hosts_down; return; }
+	nic_fault left no_counters 1
+	check "no_counters: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' \
+		TEST_GROUPS="migrate counters"
+	is "no_counters: where the device stopped" "$(verdict_of "$report" XO-CTR-1)" "not supported"
+	is "no_counters: migration of packet offload" "$(verdict_of "$report" XO-MIG-2)" "not supported"
+	is "no_counters: migration of crypto offload" "$(verdict_of "$report" XO-MIG-1)" pass
+	is "no_counters: an INVALID SA is not carried on" "$(verdict_of "$report" XO-MIG-5)" pass
+	hosts_down
+}
+
+# What ssh does, as far as the suite can tell: a shell there runs its last word.
+by_ssh()
+{
+	local report=$OUT/ssh
+
+	mkdir -p "$SCRATCH/bin"
+	cat >"$SCRATCH/bin/ssh" <<-'EOF'
+		#!/bin/bash
+		[[ " $* " == *' -n '* ]] && exec </dev/null
+		exec nsenter --net=/run/netns/right sh -c "${!#}"
+	EOF
+	chmod +x "$SCRATCH/bin/ssh"
+	hosts_up || { not_ok "ssh: set-up"; hosts_down; return; }
+	check "ssh: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' REMOTE_TYPE=ssh \
+		REMOTE_ARGS='-p 22 right' PATH="$SCRATCH/bin:$PATH" TEST_GROUPS="inbound limits"
+	is "ssh: requirements that passed" "$(verdicts "$report" pass)" 9
+	hosts_down
+}
+
+faults()
+{
+	by_ssh
+	breaks refuse_add 1 kinds XO-CAP-1
+	breaks plain_out 1 traffic XO-OUT-1 XO-OUT-2 XO-IN-1 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks repeat_seq 1 traffic XO-OUT-3 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks wrong_stats 1 traffic XO-CNT-1 XO-CNT-2
+	breaks no_window 1 inbound XO-IN-2
+	breaks any_icv 1 inbound XO-IN-3
+	breaks plain_in 1 inbound XO-IN-4
+	breaks no_limits 1 limits XO-LIM-1 XO-LIM-2
+	breaks leak_room 1 capacity XO-FULL-3 XO-CYC-1
+	breaks wrong_counters 1 migrate XO-MIG-2
+	breaks wrong_counters 1 counters XO-CTR-2 XO-CTR-3 XO-MIG-5
+	not_told
+}
+
+REQUIREMENTS=$(grep -vc '^#' "$SUITE/requirements.tsv")
+LEAST=60
+[[ $BED != bond ]] || LEAST=45
+tap_header
+begin
+need python3 ethtool
+if [[ $BED == faults ]]; then
+	faults
+else
+	bed_up || { not_ok "set-up"; finish; }
+	whole_suite
+	hosts_down
+fi
+finish
