@@ -7,6 +7,7 @@
  *	slotN/trace	accesses to the IPsec registers; writing forgets them
  *	slotN/counters	what the card did, and how many descriptors wait
  *	slotN/hold_tx	1: the link partner pauses, frames wait in their rings
+ *	slotN/frame_us	microseconds that a frame takes, for rings that are not empty
  *	slotN/gone	1: the card is pulled; the driver is not told
  */
 
@@ -141,6 +142,7 @@ void sim_debugfs_add(struct sim_card *card)
 			    &sim_trace_file_fops);
 	debugfs_create_file_unsafe("hold_tx", 0600, card->dir, card,
 				   &sim_hold_fops);
+	debugfs_create_u32("frame_us", 0600, card->dir, &card->frame_us);
 	debugfs_create_file_unsafe("gone", 0600, card->dir, card,
 				   &sim_gone_fops);
 }

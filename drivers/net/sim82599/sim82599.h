@@ -77,6 +77,7 @@ enum sim_counter {
  * @work: the card's own life: DMA, crypto, interrupts
  * @frame: what is being assembled from descriptors; @work's
  * @hold_tx: the link partner pauses: no frame leaves
+ * @frame_us: how long a frame takes from its descriptor to the wire, at least
  * @tx_busy: a frame is between the rings and the wire
  * @from_wire: received, not yet in host memory
  */
@@ -104,6 +105,7 @@ struct sim_card {
 	struct work_struct	work;
 	u8			*frame;
 	bool			hold_tx;
+	u32			frame_us;
 	bool			tx_busy;
 	bool			link_was_up;
 

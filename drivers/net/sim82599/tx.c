@@ -6,6 +6,7 @@
  */
 
 #include <linux/bitfield.h>
+#include <linux/delay.h>
 #include <linux/if_vlan.h>
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -236,6 +237,8 @@ static unsigned int sim_tx_queue(struct sim_card *card, unsigned int queue,
 		if (head == tail || head >= count || tail >= count)
 			break;
 		WRITE_ONCE(card->tx_busy, true);
+		if (card->frame_us)
+			usleep_range(card->frame_us, 2 * card->frame_us);
 		sim_set_reg(card, TXQ(queue, TDH),
 			    sim_tx_one(card, queue, ring, count, head, tail));
 		WRITE_ONCE(card->tx_busy, false);

@@ -196,6 +196,35 @@ carried_on()
 	[[ "$(entries left tx) $(entries left rx)" == "2 2" ]]
 }
 
+# --- the tables, to their end -----------------------------------------------------
+
+full_tables()
+{
+	local from
+
+	hosts_up || { not_ok "full: set-up"; return; }
+	check "full: 1,024 SAs each way" left xfrm_fill sas 2048 0 crypto nic0
+	is "full: they are on the card" "$(entries left tx) $(entries left rx)" "1024 1024"
+	FLOWS+=("transport v4 crypto")
+	check "full: one more out is refused" no_room out
+	check "full: one more in is refused" no_room in
+	check "full: one is deleted" ip -n left xfrm state delete dst 100.64.0.0 \
+		proto esp spi 0x100000
+	check "full: there is room again" wait_for 5 sa left add $((${#FLOWS[@]} - 1)) out
+	from=$(now_us)
+	check "full: the feature goes off" left ethtool -K nic0 esp-hw-offload off
+	note "2,048 SAs went within $((($(now_us) - from) / 1000)) ms"
+	check "4: full: no entry is left in the card's tables" no_entries left
+	is "full: all are INVALID" \
+		"$(on left xfrm_fill census | sed -n 's/^sas_unbound //p')" 2048
+	hosts_down
+}
+
+no_room() # DIR
+{
+	refused sa left add $((${#FLOWS[@]} - 1)) "$1" && grep -q 'No space' "$OUT/refused.log"
+}
+
 # --- frames in the rings ---------------------------------------------------------
 
 # The link partner pauses: what the driver was given stays in its ring.
@@ -300,7 +329,7 @@ witness()
 
 tap_header
 begin
-need iperf3 ethtool
+need iperf3 ethtool xfrm_fill
 has_82599
 find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
