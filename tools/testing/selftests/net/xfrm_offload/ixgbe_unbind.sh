@@ -335,6 +335,7 @@ find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 works
 reset_under_load
+full_tables
 [[ -d /sys/module/ixgbe/holders ]] || skip_cause unload "ixgbe is not a module"
 for cause in "${CAUSES[@]}"; do
 	lose "$cause"
