@@ -35,14 +35,14 @@ CLEARTEXT="($(from_or_to $NETS) && $NOT_ESP)"
 PEER=([local]=remote [remote]=local)
 NUMBER=([local]=1 [remote]=2)
 
-declare -A HOST_OF=()
+declare -A HOST_OF=() PID_THERE=()
 
 # --- how to run things there -------------------------------------------------
 
 # INPUT=1: COMMAND reads standard input. Or else ssh would read that of our loops.
 way() # HOST COMMAND...
 {
-	local before='exec' input='-n'
+	local before='exec' input='-n' quoted='' word
 
 	[[ ! ${INPUT:-} ]] || input='-T'
 
@@ -52,9 +52,13 @@ way() # HOST COMMAND...
 	remote:netns)
 		WAY=(nsenter --net="/run/netns/$REMOTE_ARGS" "${@:2}") ;;
 	remote:ssh)
+		# For any shell: bash's own quoting is not known to all of them.
+		for word in "${@:2}"; do
+			quoted+=" '${word//\'/\'\\\'\'}'"
+		done
 		[[ ! ${BACKGROUND:-} ]] || before='echo "pid $$"; exec'
 		# shellcheck disable=SC2206 # words, on purpose
-		WAY=(ssh "$input" -o BatchMode=yes $REMOTE_ARGS "$before $(printf '%q ' "${@:2}")") ;;
+		WAY=(ssh "$input" -o BatchMode=yes $REMOTE_ARGS "$before$quoted") ;;
 	esac
 }
 
@@ -63,7 +67,7 @@ by_ssh() { [[ $REMOTE_TYPE == ssh && ${HOST_OF[$1]:-} == remote ]]; } # NAME
 signal() # NAME SIGNAL
 {
 	if by_ssh "$1"; then
-		on remote kill "-$2" "$(sed -n 's/^pid //p' "$OUT/$1.log" | head -n 1)"
+		on remote kill "-$2" "${PID_THERE[$1]}"
 	else
 		kill "-$2" "${PID[$1]}"
 	fi 2>/dev/null
@@ -108,8 +112,9 @@ witness() # NAME
 {
 	HOST_OF[tcpdump-$1]=remote
 	HOST_OF[tcpdump-$1-fallback]=local
-	capture "$1" remote -i "$REMOTE_IF" &&
-		capture "$1-fallback" local -i "$FALLBACK" net 198.18.0.0/15 or net 2001:2::/48
+	capture "$1" remote -i "$REMOTE_IF" || return
+	PID_THERE[tcpdump-$1]=$(sed -n 's/^pid //p' "$OUT/tcpdump-$1.log")
+	capture "$1-fallback" local -i "$FALLBACK" net 198.18.0.0/15 or net 2001:2::/48
 }
 
 # Sets COUNTS, the frames that match each FILTER, for both recordings together;

@@ -46,6 +46,7 @@ configure()
 	[[ $REMOTE_ARGS ]] || skip_all "REMOTE_ARGS does not say where the remote end is"
 	[[ $LOCAL_V4 && $REMOTE_V4 || $LOCAL_V6 && $REMOTE_V6 ]] ||
 		skip_all "LOCAL_V4 and REMOTE_V4, or LOCAL_V6 and REMOTE_V6, have to be set"
+	# shellcheck disable=SC2034 # flows.sh
 	OFFLOAD_TO=([local]=$NETIF)
 	FAMILIES=()
 	[[ ! $LOCAL_V4 || ! $REMOTE_V4 ]] || FAMILIES+=(v4)
