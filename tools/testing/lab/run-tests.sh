@@ -5,7 +5,8 @@
 #
 # usage: run-tests.sh [--smp] [NAME]      one of the names that it prints: kunit, wire or wire.sh, ...
 #
-# TAP is printed as it comes, failures again at the end. The last line counts.
+# Guests run side by side, one for each CPU. TAP is printed as it comes, program by program, failures again at the end.
+# The last line counts.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -151,28 +152,94 @@ programs_in() { # VARIABLE
 programs: ; @echo \$($1)"
 }
 
-kselftest() { # PROGRAM BOOT-WORDS...
-	local program=$1 mem
+# The words for boot.sh, by what the program says of itself and where it stands in the Makefile.
+declare -a boot_words=()
+find_boot_words() { # PROGRAM
+	local mem
 
-	mem=$(sed -n 's/^# Memory: //p' "$program")
-	run "${program%.sh}" "$LAB/boot.sh" --mem "${mem:-1G}" --keep-output "$results/${program%.sh}" \
-		--time-limit "${limit:-300}" "${@:2}" -- "./$program"
+	mem=$(sed -n 's/^# Memory: //p' "$1")
+	boot_words=(--mem "${mem:-1G}" --keep-output "$results/${1%.sh}" --time-limit "${limit:-300}")
+	case " $races " in
+	*" $1 "*) boot_words+=(--env SEED --env ROUNDS --kernel-arg kmemleak=on) ;;
+	esac
+}
+
+# In the background; ends by saying how it ended.
+begin_kselftest() { # PROGRAM
+	local output=$results/${1%.sh}
+
+	mkdir -p "$output"
+	: >"$output/output.tap"
+	find_boot_words "$1"
+	"$LAB/boot.sh" "${boot_words[@]}" -- "./$1" >>"$output/output.tap" 2>"$output/stderr" </dev/null
+	echo $? >"$output/status"
+}
+
+# One guest for each CPU: a guest has one.
+begin_kselftests() { # PROGRAM...
+	local program running=0
+
+	for program; do
+		if [ "$running" -ge "$(nproc)" ]; then
+			wait -n
+			running=$((running - 1))
+		fi
+		begin_kselftest "$program" &
+		running=$((running + 1))
+	done
+	wait
+}
+
+# What a program prints, while it does; until it has ended.
+follow() { # NAME
+	local output=$results/$1 line=
+
+	until [ -e "$output/output.tap" ]; do
+		sleep 0.2
+	done
+	exec 4<"$output/output.tap"
+	while :; do
+		if IFS= read -r line <&4; then
+			printf '%s\n' "$line"
+		else
+			# The beginning of a line that is being written.
+			printf '%s' "$line"
+			[ ! -e "$output/status" ] || break
+			sleep 0.2
+		fi
+	done
+	# What came between the last look and its end.
+	cat <&4
+	exec 4<&-
 }
 
 kselftests() {
-	local program limit
+	local program name limit races before status programs=()
 
 	limit=$(sed -n 's/^timeout=//p' "$selftests/settings" 2>/dev/null)
 	cd "$selftests" || return
-	for program in $(programs_in TEST_PROGS); do
-		wanted "$program" && kselftest "$program"
-	done
+	races=$(programs_in TEST_PROGS_EXTENDED)
 	# Of the races one round: they have a bed of their own.
 	export ROUNDS=${ROUNDS-1}
-	for program in $(programs_in TEST_PROGS_EXTENDED); do
-		wanted "$program" &&
-			kselftest "$program" --env SEED --env ROUNDS --kernel-arg kmemleak=on
+	for program in $(programs_in TEST_PROGS) $races; do
+		name=${program%.sh}
+		[ -n "$only" ] && [ "$name" != "${only%.sh}" ] || programs+=("$program")
 	done
+	[ ${#programs[@]} -gt 0 ] || return
+	begin_kselftests "${programs[@]}" &
+	for program in "${programs[@]}"; do
+		name=${program%.sh}
+		wanted "$name"
+		before=$failed
+		count "$name" '' < <(follow "$name")
+		sed 's/^/# /' "$results/$name/stderr"
+		status=$(cat "$results/$name/status")
+		case $status in
+		124 | 125 | 126) guest_failed "$name" ;;
+		*) program_ended "$name" "$status" "$before" ;;
+		esac
+	done
+	wait
 }
 
 # The races, and where it does not take an hour what else is worth a second look on more than one CPU. Any other program
