@@ -3,8 +3,8 @@
 #
 # Left's NICs are modelled 82599s here (drivers/net/sim82599), driven by the
 # kernel's own ixgbe. The other end of a card's cable is a network device that
-# comes and goes with the card. Right's NIC stays a netdevsim, or its stack
-# does the ESP.
+# comes and goes with the card. Right's NIC is a netdevsim, unless it has a
+# SLOT.
 #
 # ixgbe offloads crypto in transport mode.
 #
@@ -12,7 +12,8 @@
 
 declare -r SIM=/sys/kernel/debug/sim82599
 declare -r PCI=/sys/bus/pci
-declare -rA SLOT=([left]=0 [spare]=1) CABLE_OF=([left]=cableL [spare]=cableS)
+declare -A SLOT=([left]=0 [spare]=1)
+declare -rA CABLE_OF=([left]=cableL [spare]=cableS [right]=cableR)
 
 has_82599()
 {
@@ -67,17 +68,15 @@ nic_add()
 {
 	local id=${NIC_ID[$1]}
 
-	case $1 in
-	cableL | cableS)
-		return 0 ;;
-	left | spare)
+	[[ $1 != cableL && $1 != cableS ]] || return 0
+	if is_82599 "$1"; then
 		step "plug an 82599 into slot ${SLOT[$1]}, for $2:$3"
-		echo "${SLOT[$1]}" >"$SIM/plug" && nic_claim "$@" ;;
-	*)
+		echo "${SLOT[$1]}" >"$SIM/plug" && nic_claim "$@"
+	else
 		step "$2\$ echo '$id 1' >$NSIM/new_device"
 		on "$2" bash -c "echo '$id 1' >$NSIM/new_device &&
-			ip link set eth0 name $3 address 02:00:00:00:00:0$id" ;;
-	esac
+			ip link set eth0 name $3 address 02:00:00:00:00:0$id"
+	fi
 }
 
 # Pulls a card: nobody tells the driver.
@@ -103,11 +102,20 @@ plug()
 {
 	local a b fd_a fd_b
 
-	case $4 in
-	cableL)
-		cable_card left && return ;;
-	cableS)
-		cable_card spare && return ;;
+	case $2.$4 in
+	*.cableL)
+		cable_card left
+		return ;;
+	*.cableS)
+		cable_card spare
+		return ;;
+	cableR.nic0)
+		if is_82599 right; then
+			# A netdevsim is there for the others.
+			ip -n cable link set cableR name unused down
+			cable_card right
+			return
+		fi ;;
 	esac
 	ifindex "$1" "$2" && a=$IFINDEX || return
 	ifindex "$3" "$4" && b=$IFINDEX || return
@@ -118,6 +126,14 @@ plug()
 }
 
 cable_for_spare() { :; }
+
+# Two cards on one cable.
+right_has_a_card() { SLOT[right]=2; }
+right_has_none()
+{
+	unset "SLOT[right]"
+	ip -n cable link set unused name cableR
+}
 
 # --- what only a card can ------------------------------------------------------
 

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/stress.sh"
 . "$(dirname "$0")/ixgbe.sh"
 
-CAUSES=(remove unbind unload pulled down move feature)
+CAUSES=(remove unbind unload pulled gone down move feature)
 
 flows_up()
 {
@@ -50,6 +50,29 @@ works()
 	check "packet offload is refused" refused sa left add 1 out 1 packet
 	card_kept_faith "traffic" left
 	hosts_down
+}
+
+two_cards()
+{
+	local n
+
+	right_has_a_card
+	if hosts_up && flow_add transport v4 crypto && flow_add transport v6 crypto; then
+		for n in $(flow_numbers); do
+			check "two cards: ${FLOWS[n]}: echoes pass" pings "$n"
+			check "two cards: ${FLOWS[n]}: TCP passes, in segments" tcp_flow "$n"
+		done
+		is "two cards: SAs on both" \
+			"$(entries left tx) $(entries left rx) $(entries right tx) $(entries right rx)" \
+			"2 2 2 2"
+		more_than "two cards: right's decrypted" "$(nic_counter right rx_ipsec)" 1000
+		card_kept_faith "two cards, left's" left
+		card_kept_faith "two cards, right's" right
+	else
+		not_ok "two cards: set-up"
+	fi
+	hosts_down
+	right_has_none
 }
 
 says_speed() { on left ethtool nic0 | grep -q "Speed: $1Mb/s"; }
@@ -96,6 +119,11 @@ take_the_card() # CAUSE
 		modprobe -r ixgbe ;;
 	pulled)
 		nic_del left ;;
+	gone)
+		# The driver finds out by itself, the bus is told later.
+		card_switch left gone 1 && wait_for 10 noticed &&
+			echo 1 >"$PCI/devices/$(pci_address left)/remove" &&
+			nic_del left ;;
 	down)
 		ip -n left link set nic0 down ;;
 	move)
@@ -105,6 +133,8 @@ take_the_card() # CAUSE
 		left ethtool -K nic0 esp-hw-offload off ;;
 	esac
 }
+
+noticed() { kernel_log | grep -q 'Adapter removed'; }
 
 bring_it_back() # CAUSE
 {
@@ -117,7 +147,7 @@ bring_it_back() # CAUSE
 			nic_claim left left nic0 || return ;;
 	unload)
 		modprobe ixgbe && nic_claim left left nic0 || return ;;
-	pulled)
+	pulled | gone)
 		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
 	move)
 		ip -n elsewhere link set nic0 netns left &&
@@ -149,7 +179,7 @@ lose() # CAUSE
 		stop "ping-$n" INT
 		check "1: $1: ${FLOWS[n]}: blocked" no_answer "$n"
 	done
-	[[ $1 == pulled ]] || judge_card "$1"
+	[[ $1 == pulled || $1 == gone ]] || judge_card "$1"
 	check "$1: it comes back" bring_it_back "$1"
 	check "$1: what was lost can be carried on" carried_on
 	hosts_down
@@ -334,6 +364,7 @@ has_82599
 find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 works
+two_cards
 reset_under_load
 full_tables
 [[ -d /sys/module/ixgbe/holders ]] || skip_cause unload "ixgbe is not a module"

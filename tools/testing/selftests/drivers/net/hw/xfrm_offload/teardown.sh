@@ -98,6 +98,19 @@ told_invalid() # N: EXPIREs
 	(($(heard_count '.event == "expire-sa" and .hard and .sa.unbound') >= $1))
 }
 
+# What the hardware itself says, where there is a way to ask it.
+keys_are_gone() # ID
+{
+	local held=''
+
+	[[ ! $KEYS_LEFT ]] || held=$(bash -c "$KEYS_LEFT" 2>/dev/null)
+	if [[ $held =~ ^[0-9]+$ ]]; then
+		equal "$1" "SAs that the hardware holds after the device went" "$held" 0
+	else
+		lack "$1" "nothing tells what the hardware holds (KEYS_LEFT)"
+	fi
+}
+
 # Under traffic, to the moment when everything was told. Flows stay.
 lose() # CAUSE
 {
@@ -110,7 +123,7 @@ lose() # CAUSE
 	HOST_OF[monitor]=local
 	traffic_up && listen local expire || return
 	if ! tried device_take "$1"; then
-		lack_all "${COMMAND_TRIED#device_take }: $SAID" "$id"-{1..7}
+		lack_all "${COMMAND_TRIED#device_take }: $SAID" "$id"-{1..8}
 		TAKEN=
 		[[ $1 != move ]] || ip netns del "$ELSEWHERE"
 		stop monitor
@@ -120,6 +133,7 @@ lose() # CAUSE
 	within 10 told_invalid "$sas"
 	stop monitor
 	traffic_down
+	keys_are_gone "$id-8"
 	snapshot
 	# New sockets, beside those that were open.
 	for n in $(flow_numbers); do
@@ -163,7 +177,7 @@ group_teardown() # CAUSE
 
 	why=$(cause_lacks "$1")
 	if [[ $why || " $TEARDOWNS " != *" $1 "* ]]; then
-		lack_all "${why:-left out (TEARDOWNS=\"$TEARDOWNS\")}" "$id"-{1..7}
+		lack_all "${why:-left out (TEARDOWNS=\"$TEARDOWNS\")}" "$id"-{1..8}
 		return
 	fi
 	witness "$1" || { WHY="the witness cannot record"; return; }

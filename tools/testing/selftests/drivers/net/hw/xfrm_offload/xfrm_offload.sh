@@ -36,7 +36,7 @@ configure()
 {
 	read_config "$SUITE/net.config"
 	: "${NETIF:=}" "${LOCAL_V4:=}" "${REMOTE_V4:=}" "${LOCAL_V6:=}" "${REMOTE_V6:=}"
-	: "${REMOTE_TYPE:=}" "${REMOTE_ARGS:=}" "${DEVICE_BACK:=}" "${REPORT_DATE:=}"
+	: "${REMOTE_TYPE:=}" "${REMOTE_ARGS:=}" "${DEVICE_BACK:=}" "${KEYS_LEFT:=}" "${REPORT_DATE:=}"
 	: "${CYCLES:=1000}" "${CAPACITY:=4096}" "${MOVES:=40}"
 	: "${TEARDOWNS:=down feature move unbind remove}" "${TEST_GROUPS:=${ALL_GROUPS[*]}}"
 	[[ ! ${VERBOSE:-} ]] && QUIET=1
