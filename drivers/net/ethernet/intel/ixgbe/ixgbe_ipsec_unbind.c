@@ -231,15 +231,16 @@ static bool ixgbe_rings_passed(struct ixgbe_adapter *adapter,
  * @adapter: whose rings
  *
  * The stack gives the driver no more packets of the SA that is deleted; those
- * of others may go on. 20 ms are many times what full rings take at 10 Gbit/s,
- * unless the link partner pauses.
+ * of others may go on. 100 ms are many times what full rings take at 10 Gbit/s,
+ * unless the link partner pauses. Who waited in vain asks for a reset: until
+ * that has been, nobody else waits.
  *
  * Context: process, may sleep.
  * Return: true; false if the rings did not move on in time.
  */
 bool ixgbe_ipsec_drain_tx(struct ixgbe_adapter *adapter)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(20) + 1;
+	unsigned long end = jiffies + msecs_to_jiffies(100);
 	unsigned int n = READ_ONCE(adapter->num_tx_queues);
 	struct ixgbe_ring_mark *marks;
 	bool passed;
@@ -250,7 +251,8 @@ bool ixgbe_ipsec_drain_tx(struct ixgbe_adapter *adapter)
 	ixgbe_rings_mark(adapter, marks, n);
 	for (;;) {
 		passed = ixgbe_rings_passed(adapter, marks, n);
-		if (passed || time_after(jiffies, end))
+		if (passed || time_after(jiffies, end) ||
+		    test_bit(__IXGBE_RESET_REQUESTED, &adapter->state))
 			break;
 		usleep_range(50, 100);
 	}

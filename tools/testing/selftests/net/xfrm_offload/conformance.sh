@@ -39,7 +39,7 @@ bed_up()
 	82599)
 		hosts_up || return
 		# Its ring is seldom empty.
-		card_switch left frame_us 300
+		card_switch left frame_us 1500
 		sent_to_left 2>/dev/null &
 		PID[sender]=$! ;;
 	*)
