@@ -777,6 +777,42 @@ static void unbind_takes_the_suspended(struct kunit *test)
 	drop_policy(xp);
 }
 
+/* What a driver does around a reload of its firmware. */
+static void reloaded_device_goes_on(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	nic.seq = 7;
+	rtnl_lock();
+	xfrm_dev_lose(ctx->dev);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	xfrm_dev_regain(ctx->dev);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
+	drop_state(x);
+}
+
+static void reloaded_device_that_refuses(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	rtnl_lock();
+	xfrm_dev_lose(ctx->dev);
+	nic.refuse = -EIO;
+	xfrm_dev_regain(ctx->dev);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
+	drop_state(x);
+}
+
 /* Where nothing may sleep, and no lock may be taken that others take with
  * interrupts on.
  */
@@ -826,6 +862,8 @@ static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(rebind_forgets_the_deleted),
 	KUNIT_CASE(suspended_device_takes_nothing),
 	KUNIT_CASE(unbind_takes_the_suspended),
+	KUNIT_CASE(reloaded_device_goes_on),
+	KUNIT_CASE(reloaded_device_that_refuses),
 	KUNIT_CASE(broken_sa_is_unbound),
 	KUNIT_CASE(broken_sa_is_not_rebound),
 	{}
