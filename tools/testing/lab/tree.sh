@@ -28,7 +28,7 @@ case ${1-} in
 	branch=stock
 	patched=stock-patched
 	remake="tree.sh --stock"
-	patches=("$TOP"/patches/00*.patch)
+	patches=("$TOP"/patches/000*.patch)
 	ours=(drivers/net/netdevsim)
 	;;
 *) usage >&2; exit 2 ;;
