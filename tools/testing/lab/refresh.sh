@@ -23,6 +23,8 @@ while read -r file; do
 done < <(git -C "$TOP" ls-files -- Documentation drivers include net security tools)
 
 git -C "$tree" format-patch -q --abbrev=12 --zero-commit --no-signature -N --diff-algorithm=myers -o "$scratch" base..HEAD -- . "${not_ours[@]}"
+# No more context than a hunk needs: the base moves.
+python3 "$LAB/hunks.py" narrow "$tree" "$scratch"/*.patch
 
 number_of() {
 	local patch
