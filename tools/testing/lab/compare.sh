@@ -1,25 +1,45 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The demo's story on two kernels, the stock core and ours, in one table. The simulated NIC is the same in both.
+# The demo's story on two kernels, the stock core and ours, in one table. The simulated NIC is the same in both. The exit
+# status is the verdict on ours.
+#
+# usage: compare.sh                 the whole: build/compare
+#        compare.sh --verdict DIR   only the table, of stories that were told before
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$LAB/tables.sh"
 
+results=$BUILD/compare
+told_before=
+case ${1-} in
+'') ;;
+--verdict)
+	results=${2:?}
+	told_before=yes
+	;;
+*) sed -n 's/^# \(usage:\|      \)/\1/p' "$0" >&2; exit 2 ;;
+esac
 export XFRMCTL=$BUILD/xfrmctl/xfrmctl
 
-# Tells the story on one kernel and leaves a column of the table in COLUMN.
-column() { # NAME KERNEL WHAT-IT-IS
-	OUT=$BUILD/compare/$1
+tell_story() { # NAME KERNEL WHAT-IT-IS
+	local log=$results/$1.log
+
 	rm -rf "$OUT"
 	say "the story on $3"
-	"$LAB/boot.sh" --kernel "$2" --mem 1G --time-limit 180 --keep-output "$OUT" -- "$SELFTESTS/story.sh" >"$BUILD/compare-$1.log" 2>&1
+	"$LAB/boot.sh" --kernel "$2" --mem 1G --time-limit 180 --keep-output "$OUT" -- "$SELFTESTS/story.sh" >"$log" 2>&1
 	status=$?
 	# The stock kernel may complain of itself: that is a part of the comparison.
 	[ "$1,$status" != stock,125 ] || [ -z "$(fact complete)" ] || status=0
 	[ "$status" = 0 ] ||
-		die "the story did not come to its end on $3: see build/compare-$1.log"
-	mv "$BUILD/compare-$1.log" "$OUT/story.log"
-	ask_the_witness || die "tshark could not read the captures in ${OUT#"$TOP"/}"
+		die "the story did not come to its end on $3: see ${log#"$TOP"/}"
+	mv "$log" "$OUT/story.log"
+}
+
+# Tells the story on one kernel and leaves a column of the table in COLUMN.
+column() { # NAME KERNEL WHAT-IT-IS
+	OUT=$results/$1
+	[ -n "$told_before" ] || tell_story "$@"
+	ask_the_witness || die "$WHY_NOT"
 
 	COLUMN=(
 		"$(thousands $((NIC_CLEAR + BACK_CLEAR)))"
@@ -75,7 +95,7 @@ titles=(
 	"after the rekey, over the fallback"
 )
 
-mkdir -p "$BUILD/compare"
+mkdir -p "$results"
 column stock "$BUILD/um-stock/linux" "the stock core"
 stock=("${COLUMN[@]}")
 column ours "$BUILD/um/linux" "our kernel"
@@ -86,4 +106,7 @@ for i in "${!titles[@]}"; do
 	printf '%-42s %22s %24s\n' "${titles[i]}" "${stock[i]}" "${COLUMN[i]}"
 done
 echo
-echo "Captures, keys and the two stories are in build/compare."
+echo "Captures, keys and the two stories are in ${results#"$TOP"/}."
+echo
+# Of what was read last: ours.
+verdict

@@ -15,27 +15,48 @@ fact() # KEY
 
 seconds() { printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)); } # MICROSECONDS
 
-# Asks tshark, once per capture. Sets what the tables show.
+# Asks tshark, once per capture. Sets what the tables show, or WHY_NOT.
 ask_the_witness()
 {
-	local rekey before after
+	local CAPTURES=$OUT rekey before after nic back
 
+	WHY_NOT="the story did not come to its end: see ${OUT#"$TOP"/}"
 	[[ $(fact complete) == 1 ]] || return
 	rekey=$(seconds "$(fact rekey_us)")
 	before="frame.time_epoch < $rekey"
 	after="frame.time_epoch >= $rekey"
 
-	read -r NIC_GOOD NIC_BAD NIC_CLEAR < <(
-		frames nic "$VERIFIED" "$UNVERIFIED" "$CLEARTEXT") || return
-	read -r BACK_GOOD BACK_BAD BACK_CLEAR NEW_GOOD NEW_BAD NEW_CLEAR < <(
-		frames back "$before && $VERIFIED" "$before && $UNVERIFIED" \
-			"$before && $CLEARTEXT" "$after && $VERIFIED" \
-			"$after && $UNVERIFIED" "$after && $CLEARTEXT") || return
-	IV_TWICE=$(($(repeated iv nic back)))
+	ask nic frame "$VERIFIED" "$UNVERIFIED" "$CLEARTEXT" || return
+	read -r nic NIC_GOOD NIC_BAD NIC_CLEAR <<<"$ANSWER"
+	ask back frame "$before && $VERIFIED" "$before && $UNVERIFIED" \
+		"$before && $CLEARTEXT" "$after && $VERIFIED" \
+		"$after && $UNVERIFIED" "$after && $CLEARTEXT" || return
+	read -r back BACK_GOOD BACK_BAD BACK_CLEAR NEW_GOOD NEW_BAD NEW_CLEAR \
+		<<<"$ANSWER"
+	has_all nic "$nic" && has_all back "$back" || return
+	IV_TWICE=$(repeated iv nic back) || return
 
 	GOOD=$((NIC_GOOD + BACK_GOOD + NEW_GOOD))
 	BAD=$((NIC_BAD + BACK_BAD + NEW_BAD))
 	CLEAR=$((NIC_CLEAR + BACK_CLEAR + NEW_CLEAR))
+}
+
+ask() # CAPTURE FILTER...
+{
+	local why
+
+	WHY_NOT="tshark cannot read ${OUT#"$TOP"/}/$1.pcap to its end: tell the story again"
+	ANSWER=$(frames "$@") && [[ $ANSWER ]]
+}
+
+# tshark does not see where a file was cut between two frames; tcpdump counted.
+has_all() # CAPTURE FRAMES
+{
+	local n
+
+	n=$(sed -n 's/^\([0-9]*\) packets captured$/\1/p' "$OUT/tcpdump-$1.log")
+	WHY_NOT="${OUT#"$TOP"/}/$1.pcap has ${2:-0} frames of the ${n:-unknown number} that tcpdump recorded: tell the story again"
+	[[ $2 == "$n" ]]
 }
 
 # 1234567 as 1,234,567

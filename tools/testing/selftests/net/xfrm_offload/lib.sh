@@ -283,6 +283,7 @@ begin_here()
 {
 	SCRATCH=$(mktemp -d)
 	OUT=${OUT:-$SCRATCH}
+	CAPTURES=$SCRATCH
 	mkdir -p "$OUT"
 	exec {NEVER}<> <(:)
 	LOG_START=$(dmesg | wc -l)

@@ -230,7 +230,7 @@ keys_of_captures() # NAME...
 	local name
 
 	for name; do
-		tcpdump -t -n -r "$SCRATCH/$name.pcap" 2>/dev/null
+		tcpdump -t -n -r "$CAPTURES/$name.pcap" 2>/dev/null
 	done | sed -nE 's/.*spi=0x0*([0-9a-f]+).*/0x\1/p' | awk '
 		NR == FNR { seen[$1]++; next }
 		{ split($0, word, "\""); print seen[word[8]] + 0, $0 }' \

@@ -7,8 +7,11 @@
 #
 # To be sourced. Captures and keys are files in $OUT once the program has ended;
 # "tshark" with WIRESHARK_CONFIG_DIR=$OUT (or Wireshark) shows the same to a
-# person. Until then captures are in $SCRATCH: $OUT may be a share of the host,
-# which to read takes an emulated machine minutes.
+# person. Reads:
+#	OUT	folder of the keys, and of what tcpdump and tshark say
+#	CAPTURES	folder of the captures: while a program records, one of its
+#		own ($OUT may be a share of the host, which takes an emulated
+#		machine minutes to read); afterwards $OUT
 #
 # tshark 4.0 cannot check the ICV of an SA with extended sequence numbers: it
 # does not know their upper half. Tests of ESN use the software stack as peer.
@@ -35,7 +38,7 @@ witness_key() # src A dst B proto esp spi S KEY
 capture() # NAME HOST TCPDUMP-WORDS...
 {
 	start "tcpdump-$1" "$2" 'listening on' nice -n -20 tcpdump -Z root \
-		-n -s 2048 -B 32768 -w "$SCRATCH/$1.pcap" "${@:3}"
+		-n -s 2048 -B 32768 -w "$CAPTURES/$1.pcap" "${@:3}"
 }
 
 # Every frame once: as it enters the cable.
@@ -55,7 +58,7 @@ captured_all() # NAME
 
 keep_captures()
 {
-	[[ $OUT == "$SCRATCH" ]] || mv "$SCRATCH"/*.pcap "$OUT/" 2>/dev/null
+	[[ $OUT == "$CAPTURES" ]] || mv "$CAPTURES"/*.pcap "$OUT/" 2>/dev/null
 }
 
 # Ends a recording. Fails if it is not complete.
@@ -81,13 +84,17 @@ declare -r ESP='(esp && !(ip.proto#1 == 1) && !(ipv6.nxt#1 == 58))'
 
 # How many frames of a capture match each filter, in one line. In the same
 # pass, because tshark is slow to start, a list of all ESP frames for
-# repeated().
+# repeated(). Fails, with one line of why, if tshark cannot read it to its end.
 frames() # NAME FILTER...
 {
 	local name=$1 stat="io,stat,0" filter
 
+	[[ -r $CAPTURES/$name.pcap ]] || {
+		echo "tshark: there is no capture $name" >&2
+		return 1
+	}
 	# Of a capture with no frame in it tshark makes no statistics.
-	if (($(stat -c %s "$SCRATCH/$name.pcap") <= PCAP_HEADER)); then
+	if (($(stat -c %s "$CAPTURES/$name.pcap") == PCAP_HEADER)); then
 		: >"$OUT/$name.tshark"
 		printf '0 %.0s' "${@:2}"
 		echo
@@ -96,7 +103,7 @@ frames() # NAME FILTER...
 	for filter in "${@:2}"; do
 		stat+=",$filter"
 	done
-	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$SCRATCH/$name.pcap" -Y "$ESP" \
+	WIRESHARK_CONFIG_DIR=$OUT tshark -n -r "$CAPTURES/$name.pcap" -Y "$ESP" \
 		-T fields -e esp.spi -e esp.iv -e esp.sequence -e frame.len -z "$stat" \
 		>"$OUT/$name.tshark" 2>"$OUT/$name.tshark.err" || {
 		sed 's/^/# tshark: /' "$OUT/$name.tshark.err" >&2
@@ -109,13 +116,14 @@ frames() # NAME FILTER...
 			print ""
 			found = 1
 		}
-		END {
-			# tshark read the file and found no frame at all
-			for (i = 0; !found && i < n; i++)
-				printf "0 "
-			if (!found)
-				print ""
-		}' "$OUT/$name.tshark"
+		END { exit !found }' "$OUT/$name.tshark" && return
+	# Nor of frames that all have the same time: of a single one, that is.
+	for filter in "${@:2}"; do
+		printf '%d ' "$(WIRESHARK_CONFIG_DIR=$OUT tshark -n \
+			-r "$CAPTURES/$name.pcap" -Y "$filter" \
+			2>/dev/null | wc -l)"
+	done
+	echo
 }
 
 # Filters. #1 is the outermost header: an address inside of ESP is not seen.
@@ -177,7 +185,7 @@ no_pair_twice() # NAME...
 	local name files=()
 
 	for name; do
-		files+=("$SCRATCH/$name.pcap")
+		files+=("$CAPTURES/$name.pcap")
 	done
 	"$PROGRAMS/esp_pairs" "${files[@]}" >"$OUT/esp_pairs.log" 2>&1 && {
 		note "esp_pairs: $(tail -n 1 "$OUT/esp_pairs.log")"
