@@ -334,6 +334,7 @@ int xfrm_bind_spare(struct net *net, const struct xfrm_usersa_info *p,
 	attrs[XFRMA_OFFLOAD_DEV] = NULL;
 	return 1;
 }
+EXPORT_SYMBOL_GPL(xfrm_bind_spare);
 
 /**
  * xfrm_bind_spared - what becomes of an update after xfrm_bind_spare()
@@ -353,6 +354,7 @@ int xfrm_bind_spared(struct xfrm_state *x, int spared)
 	xfrm_state_delete(x);
 	return -EAGAIN;
 }
+EXPORT_SYMBOL_GPL(xfrm_bind_spared);
 
 /**
  * xfrm_bind_larval - offload the state that stands for an ACQUIRE
@@ -532,6 +534,7 @@ void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 
 	xfrm_bind_delete_policy(dev, xp);
 }
+EXPORT_SYMBOL_GPL(xfrm_dev_policy_delete);
 
 /**
  * xfrm_dev_policy_free - give up what the hardware keeps for a deleted policy

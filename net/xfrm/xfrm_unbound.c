@@ -57,6 +57,7 @@ void xfrm_state_publish(struct xfrm_state *x)
 		x->km.state = XFRM_STATE_VALID;
 	spin_unlock_bh(&x->lock);
 }
+EXPORT_SYMBOL_GPL(xfrm_state_publish);
 
 /**
  * xfrm_unbound_yield - let a new SA take the place of an INVALID one
@@ -225,6 +226,7 @@ u32 xfrm_unbound_xflags(const struct xfrm_state *x)
 	return x->props.extra_flags |
 	       (xfrm_state_is_invalid(x) ? XFRM_SA_XFLAG_INVALID : 0);
 }
+EXPORT_SYMBOL_GPL(xfrm_unbound_xflags);
 
 /**
  * xfrm_unbound_put - add XFRMA_UNBOUND to a message about an SA
@@ -256,6 +258,7 @@ int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x)
 	nla_nest_end(skb, nest);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(xfrm_unbound_put);
 
 /**
  * xfrm_unbound_size - room that xfrm_unbound_put() may need
@@ -274,6 +277,7 @@ unsigned int xfrm_unbound_size(const struct xfrm_state *x)
 			      nla_total_size(0)) +
 	       (x->props.extra_flags ? 0 : nla_total_size(sizeof(u32)));
 }
+EXPORT_SYMBOL_GPL(xfrm_unbound_size);
 
 /**
  * xfrm_unbound_audit - leave an audit record of an SA that became INVALID
