@@ -48,6 +48,9 @@ stock: tree # the kernel that `make compare` holds ours against
 tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 	@$(LAB)/tool.sh
 
+check-all: ## every command above, in full: hours (.ci/run runs a part of the long ones)
+	@$(LAB)/every.sh
+
 refresh: ## turn commits made in build/linux back into patches/
 	@$(LAB)/refresh.sh
 
@@ -57,4 +60,4 @@ style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp drivers stock tool refresh style clean
+.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp drivers stock tool check-all refresh style clean

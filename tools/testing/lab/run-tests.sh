@@ -243,10 +243,16 @@ kselftests() {
 }
 
 # The races, and where it does not take an hour what else is worth a second look on more than one CPU. Any other program
-# is run if it is asked for.
+# is run if it is asked for. With QUICK, one of the races, drawn by that number.
 smp_programs() {
-	local program
+	local program programs
 
+	if [ -z "$only" ] && [ -n "${QUICK-}" ]; then
+		RANDOM=$QUICK
+		programs=(unbind_stress.sh unbind_stress_bond.sh migrate_fuzz.sh)
+		echo "${programs[RANDOM % ${#programs[@]}]}"
+		return
+	fi
 	if [ -z "$only" ]; then
 		printf '%s\n' unbind_stress.sh unbind_stress_bond.sh migrate_fuzz.sh
 		[ "$("$LAB/accel.sh" "$BUILD/smp/vmlinux")" = tcg ] ||

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Run every command of the project, in an order in which what is most likely to be broken for everybody comes first. The
+# last line counts.
+#
+# usage: every.sh              all of each: `make check-all`
+#        QUICK=SEED every.sh   of the long ones a part that this number draws: .ci/run
+#
+# What a command prints is in build/every/NAME.log, too.
+set -u
+. "$(dirname "$0")/lib.sh"
+cd "$TOP" || exit 1
+
+results=$BUILD/every
+passed=0
+failed=0
+skipped=0
+failures=()
+times=()
+
+# A command counts what it tests in its last line; one that does not is one test itself.
+count() { # NAME STATUS
+	local line before=$failed
+
+	line=$(tail -n 20 "$results/$1.log" | tr -d '\r' | grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' | tail -n 1)
+	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+	elif [ "$2" = 0 ]; then
+		passed=$((passed + 1))
+	fi
+	[ "$2" != 0 ] || [ "$failed" -gt "$before" ] || return 0
+	[ "$failed" -gt "$before" ] || failed=$((failed + 1))
+	failures+=("$1 (status $2): $(tail -n 1 "$results/$1.log" | cut -c 1-120)")
+}
+
+step() { # NAME MINUTES COMMAND...
+	local name=$1 limit=$2 from=$SECONDS status line
+
+	shift 2
+	printf '\n=== %s: %s\n' "$(minutes "$SECONDS")" "$*"
+	timeout -k 30 "${limit}m" "$@" </dev/null 2>&1 | tee "$results/$name.log"
+	status=${PIPESTATUS[0]}
+	[ "$status" != 124 ] || echo "error: $name did not end within $limit minutes" | tee -a "$results/$name.log"
+	count "$name" "$status"
+	printf -v line '%-10s %8s  %s' "$name" "$(minutes $((SECONDS - from)))" \
+		"$([ "$status" = 0 ] && echo passed || echo failed)"
+	times+=("$line")
+	[ "$status" = 0 ]
+}
+
+# make shell wants a terminal: script(1) is one.
+shell() {
+	printf 'ip netns list\nexit\n' | script -qec "make shell" /dev/null
+}
+
+summary() {
+	local name
+
+	echo
+	printf '%s\n' "${times[@]}"
+	for name in test test-smp; do
+		sed "s/^ */not ok in $name: /" "build/$name/failures" 2>/dev/null
+	done
+	[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+	echo
+	if [ "$skipped" -gt 0 ]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[ "$failed" = 0 ]
+	exit
+}
+
+export -f shell
+rm -rf "$results" build/test build/test-smp
+mkdir -p "$results"
+[ -z "${QUICK-}" ] || say "of long commands a part is drawn: QUICK=$QUICK $0 draws the same"
+
+# Without a kernel there is nothing to do for the rest.
+step demo 40 make demo || summary
+step shell 3 bash -c shell
+step style 20 make style
+step test 45 make test
+step compare 25 make compare
+step model 30 make model
+step drivers 30 make drivers
+step smp 90 make test-smp
+summary
