@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run a command as root inside the lab's kernel, on a root that is this machine's, read-only. The machine is User-mode
-# Linux, or, where two CPUs are wanted, QEMU.
+# Run a command as root inside the lab's kernel, on a root that is this machine's or another tree, read-only. The machine
+# is User-mode Linux, or, where two CPUs are wanted, QEMU.
 #
 # The guest's writable places are tmpfs; $OUT is the one directory whose content comes back. Its exit status is the
 # command's; 125 if the kernel reported trouble, 124 if the time limit ended it, 126 if the guest died on its own.
@@ -14,6 +14,7 @@ usage() {
 	  --machine NAME      um: User-mode Linux; smp: QEMU with 2 CPUs (um)
 	  --accel NAME        what runs QEMU's CPUs: kvm or tcg (kvm, if it is seen to work; see accel.sh)
 	  --kernel PATH       the kernel to boot (build/um/linux, build/smp/vmlinux)
+	  --root DIR          a tree with another userland, which is the guest's root (/)
 	  --mem SIZE          memory of the guest (512M)
 	  --time-limit SEC    end the guest after so long (300; 0: never)
 	  --keep-output DIR   where the content of \$OUT goes, and kernel.log (default: thrown away)
@@ -26,6 +27,7 @@ usage() {
 machine=um
 accel=
 kernel=
+root=/
 mem=512M
 limit=300
 keep=
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
 	--machine) machine=$2; shift 2 ;;
 	--accel) accel=$2; shift 2 ;;
 	--kernel) kernel=$2; shift 2 ;;
+	--root) root=$2; shift 2 ;;
 	--mem) mem=$2; shift 2 ;;
 	--time-limit) limit=$2; shift 2 ;;
 	--keep-output) keep=$2; shift 2 ;;
@@ -57,6 +60,7 @@ smp) : "${kernel:=$BUILD/smp/vmlinux}" ;;
 *) usage >&2; exit 2 ;;
 esac
 [ -x "$kernel" ] || die "there is no kernel at $kernel: run 'make kernel' first ('make kernel-smp' for QEMU's)"
+root=$(realpath -e "$root" 2>/dev/null) && [ -x "$root/bin/bash" ] || die "there is no tree with a shell at '$root'"
 [ "$machine" = um ] || : "${accel:=$("$LAB/accel.sh" "$kernel")}"
 
 # --- where this guest lives: everything that it can write is in here
@@ -88,11 +92,11 @@ um() {
 
 	[ -z "$tty" ] || input=fd:0
 	mkdir "$run/uml"
-	vmm=("$kernel" "mem=$mem" rootfstype=hostfs rootflags=/ "uml_dir=$run/uml" console=tty1 con=null "con1=null,fd:3"
+	vmm=("$kernel" "mem=$mem" rootfstype=hostfs "rootflags=$root" "uml_dir=$run/uml" console=tty1 con=null "con1=null,fd:3"
 		noreboot "con0=$input,fd:1" "${common[@]}")
 	console=/dev/tty0
 	off=0x4321fedc # power off
-	share=(-t hostfs -o "$run/share" hostfs)
+	share=(hostfs "$run/share" hostfs)
 	slow=1
 }
 
@@ -103,7 +107,7 @@ smp() {
 
 	vmm=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -smp 2 -m "$mem"
 		-kernel "$kernel" -nic none -serial file:/dev/fd/3
-		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
+		-fsdev "local,id=root,path=$root,security_model=none,readonly=on,multidevs=remap"
 		-device "virtio-9p-pci,fsdev=root,mount_tag=root"
 		-fsdev "local,id=share,path=$run/share,security_model=none"
 		-device "virtio-9p-pci,fsdev=share,mount_tag=share"
@@ -118,7 +122,7 @@ smp() {
 	vmm+=(-append "root=root rootfstype=9p rootflags=$p9,cache=loose console=ttyS0 ${common[*]}")
 	console=/dev/hvc0
 	off=0x01234567 # restart, which -no-reboot makes the end
-	share=(-t 9p -o "$p9,cache=none" share)
+	share=(9p "$p9,cache=none" share)
 }
 
 "$machine"
@@ -150,21 +154,17 @@ backstop() {
 }
 
 # A mount namespace in which all but $run is read-only, so that not even a remount inside the guest opens the host; a
-# PID namespace, so that killing its first process ends every process of the guest. root is not needed for either.
-namespaces=(unshare --mount --pid --kill-child=KILL --propagation private)
-[ "$(id -u)" = 0 ] || namespaces+=(--map-root-user)
-"${namespaces[@]}" true 2>/dev/null ||
-	die "cannot make mount namespaces here, which keep the guest from writing to this machine: run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+# PID namespace, so that killing its first process ends every process of the guest.
+confined=("${namespaces[@]}" "$LAB/confine.sh" "$run" "$root" "${vmm[@]}")
 
 if [ -n "$tty" ]; then
 	saved_tty=$(stty -g </dev/tty)
-	"${namespaces[@]}" "$LAB/confine.sh" "$run" "${vmm[@]}" </dev/tty 3>"$run/kernel.log" 2>"$run/vmm.log"
+	"${confined[@]}" </dev/tty 3>"$run/kernel.log" 2>"$run/vmm.log"
 else
 	mkfifo "$run/never"
 	{
 		echo "$BASHPID" >"$run/pid"
-		exec "${namespaces[@]}" "$LAB/confine.sh" "$run" "${vmm[@]}" \
-			</dev/null 3>"$run/kernel.log" 2>"$run/vmm.log"
+		exec "${confined[@]}" </dev/null 3>"$run/kernel.log" 2>"$run/vmm.log"
 	} | tee "$run/output" &
 	output=$!
 	[ "$limit" = 0 ] || { backstop & watchdog=$!; }
@@ -198,6 +198,8 @@ if [ -e "$run/timed-out" ] || [ -e "$run/share/timed-out" ]; then
 	say_where >&2
 	status=124
 elif [ -z "$status" ]; then
+	# Where none can be made, for the reason.
+	"$LAB/check.sh" || exit 126
 	printf 'error: the guest died before its command ended; its last words:\n' >&2
 	cat "$run/vmm.log" "$run/kernel.log" | tail -n 30 | sed 's/^/  | /' >&2
 	status=126

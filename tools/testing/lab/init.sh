@@ -13,11 +13,19 @@ unset LAB_RUN
 # The host's root has no modules of ours.
 export MODPROBE_OPTIONS="-d $top/build/um/root"
 
-# Where an ordinary user boots, root's files seem to be nobody's, and a set-user-id mount(8) gives root away. So none is
-# honoured; said with mount(2), as mount(8) is what it is about: MS_BIND, MS_REMOUNT, MS_NOSUID, MS_RDONLY.
-ignore_suid() {
-	perl -e 'my ($none, $root) = ("none", "/"); syscall(165, $none, $root, $none, 4096 | 32 | 2 | 1, 0)'
+# mount(2) itself, for what mount(8) cannot be asked.
+mount_by_hand() { # SOURCE TARGET TYPE FLAGS DATA
+	perl -e 'my ($source, $target, $type, $flags, $data) = @ARGV;
+		exit syscall(165, $source, $target, $type, $flags + 0, $data) != 0' "$@"
 }
+
+# Where an ordinary user boots, root's files seem to be nobody's, and a set-user-id mount(8) gives root away. So none is
+# honoured: MS_BIND, MS_REMOUNT, MS_NOSUID, MS_RDONLY.
+ignore_suid() { mount_by_hand none / none $((4096 | 32 | 2 | 1)) ''; }
+
+# $share is type, data, source. By hand, as hostfs knows its data (a path) as one word of mount(2) only, and newer
+# mount(8)s hand each word over by a call of its own.
+mount_share() { mount_by_hand "${share[2]}" /run/lab "${share[0]}" 0 "${share[1]}"; }
 
 mount_all() {
 	mount -t proc proc /proc
@@ -34,7 +42,7 @@ mount_all() {
 	mount -t tmpfs tmpfs /run
 	mkdir -p /run/lab /run/netns /run/lock /run/host
 	mount --bind / /run/host
-	mount "${share[@]}" /run/lab
+	mount_share
 	for place in /tmp /var/tmp /root /mnt; do
 		mount -t tmpfs tmpfs "$place"
 	done

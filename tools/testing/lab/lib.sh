@@ -9,6 +9,10 @@ LAB=$TOP/tools/testing/lab
 BUILD=$TOP/build
 LINUX_PACKAGE=linux-source-6.12
 LINUX_VERSION=$(cat "$LAB/linux-version")
+
+# The words that run a command in namespaces of a guest. root is not needed for them.
+namespaces=(unshare --mount --pid --kill-child=KILL --propagation unchanged)
+[ "$EUID" = 0 ] || namespaces+=(--map-root-user)
 }
 
 # A step that takes a while: one line.

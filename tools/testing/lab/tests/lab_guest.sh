@@ -45,6 +45,26 @@ cannot_write() {
 }
 check "root of the guest cannot write to the host, not even after a remount" cannot_write
 
+# What a process of the host sees, by the name that the kernel has for it.
+cannot_reach_processes() {
+	echo before >"$scratch/victim"
+	cat >"$scratch/attack" <<-EOF
+		hostfs() { perl -e 'my (\$a, \$b, \$c) = ("none", "/mnt", "hostfs"); exit syscall(165, \$a, \$b, \$c, 0, \$ARGV[0]) != 0' \$1; }
+		hostfs /proc
+		processes=\$(cd /mnt && echo [0-9]*)
+		umount /mnt
+		for process in \$processes; do
+			hostfs /proc/\$process/root || continue
+			echo after >/mnt$scratch/victim
+			umount /mnt
+		done
+		echo tried \$processes
+	EOF
+	try "$boot" -- bash "$scratch/attack"
+	ended_with 0 && says "tried 1 " && [ "$(cat "$scratch/victim")" = before ]
+}
+check "... not by a process of the host either" cannot_reach_processes
+
 has_own_tmp() {
 	try "$boot" -- sh -c 'for d in /tmp /run /var/tmp /root /mnt /dev/shm; do echo x >$d/lab-guest-was-here || exit 1; done'
 	ended_with 0 && [ ! -e /tmp/lab-guest-was-here ] && [ ! -e /var/tmp/lab-guest-was-here ]
@@ -108,6 +128,37 @@ gives_a_terminal() {
 	says /dev/tty0 && says "job over"
 }
 check "a shell has a terminal" gives_a_terminal
+
+# A guest can be kept from writing there, and nothing is left of it in the mounts of others.
+in_chroot() {
+	try "${namespaces[@]}" bash -c '
+		set -e
+		mount --make-rprivate /
+		mount -t tmpfs tmpfs "$1"
+		mkdir "$1/root"
+		cd "$1/root"
+		for place in usr etc var dev proc sys; do
+			mkdir $place
+			mount --rbind /$place $place
+		done
+		for place in bin sbin lib lib64; do
+			[ ! -L /$place ] || cp -d /$place $place
+		done
+		mkdir -p tmp run root mnt ".$2"
+		mount --bind "$2" ".$2"
+		cp /proc/self/mountinfo ../before
+		status=0
+		chroot . "$3" -- sh -c "touch /new /etc/new /var/new; ip link add d1 type dummy; exit 5" || status=$?
+		cmp ../before /proc/self/mountinfo
+		exit $status' - "$scratch/mount" "$TOP" "$boot"
+	ended_with 5 && says "cannot touch '/new': Read-only" && says "'/etc/new': Read-only" && says "'/var/new': Read-only"
+}
+mkdir "$scratch/mount"
+if [ "$EUID" != 0 ] || ! [ -L /bin ]; then
+	skip "a chroot whose root is no mount point will do" "needs root, and /bin in /usr"
+else
+	check "a chroot whose root is no mount point will do" in_chroot
+fi
 
 if [ "$(id -u)" != 0 ]; then
 	skip "an ordinary user may boot a guest" "this is one already"
