@@ -8,23 +8,26 @@ MAKEFLAGS += --no-print-directory
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: kernel tool ## pull a NIC with packet-offloaded IPsec under load, watch the wires (from nothing: about 15 minutes)
+demo: check kernel tool ## pull a NIC with packet-offloaded IPsec under load, watch the wires (from nothing: about 15 minutes)
 	@$(LAB)/demo.sh
 
-test: kernel tool ## all tests, or one: make test T=NAME
+test: check kernel tool ## all tests, or one: make test T=NAME
 	@$(LAB)/run-tests.sh $(T)
 
-test-smp: kernel-smp tool ## races on 2 CPUs under QEMU, or one test: make test-smp T=NAME SEED=N ROUNDS=N
+test-smp: check kernel-smp tool ## races on 2 CPUs under QEMU, or one test: make test-smp T=NAME SEED=N ROUNDS=N
 	@$(LAB)/run-tests.sh --smp $(T)
 
-compare: kernel tool stock ## the demo's story on the stock core and on ours, side by side
+compare: check kernel tool stock ## the demo's story on the stock core and on ours, side by side
 	@$(LAB)/compare.sh
 
 model: setup ## check the model of an unbind with spin: every interleaving, and every mutation of it
 	@$(LAB)/model.sh $(T)
 
-shell: kernel tool ## a root shell in our kernel, with the demo's two hosts set up
+shell: check kernel tool ## a root shell in our kernel, with the demo's two hosts set up
 	@$(LAB)/shell.sh
+
+check: # what a guest needs of this machine
+	@$(LAB)/check.sh
 
 setup: ## install the Debian packages that are missing
 	@$(LAB)/setup.sh
@@ -60,4 +63,4 @@ style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell setup tree kernel kernel-smp drivers stock tool check-all refresh style clean
+.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all refresh style clean
