@@ -807,6 +807,7 @@ void xfrm_bind_again(struct net_device *dev, struct xfrm_dev_offload *xdo,
  * @lower: the lower device
  *
  * Context: process, under RTNL.
+ * Return: true if @dev holds something, and @lower is the hardware below it.
  */
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower)
 {

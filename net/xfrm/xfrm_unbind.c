@@ -34,6 +34,7 @@
  * and dead ones never will: they go their way without it.
  *
  * Context: under @x->lock, if the answer is to stand.
+ * Return: true if it does or will.
  */
 bool xfrm_unbind_carries(const struct xfrm_state *x)
 {

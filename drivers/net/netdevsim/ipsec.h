@@ -190,6 +190,18 @@ enum nsim_ipsec_sa_stage {
  * @aead:	keyed rfc4106(gcm(aes)); NULL in an entry that waits for its keys (larval)
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
+ * @type:	crypto or packet offload, XFRM_DEV_OFFLOAD_*
+ * @dir:	direction, XFRM_DEV_OFFLOAD_IN or XFRM_DEV_OFFLOAD_OUT
+ * @mode:	transport or tunnel, XFRM_MODE_*
+ * @esn:	sequence numbers have 64 bits
+ * @family:	of @saddr and @daddr
+ * @spi:	its SPI
+ * @reqid:	links it to templates of policies
+ * @flags:	XFRM_STATE_* of the stack's state
+ * @saddr:	source address
+ * @daddr:	destination address
+ * @sel:	which packets it is for
+ * @limits:	lifetime in bytes and packets
  * @key:	as the "ipsec" file of crypto offload shows it
  * @salt:	the same
  * @lock:	everything below it
@@ -201,6 +213,7 @@ enum nsim_ipsec_sa_stage {
  * @reported_bytes:	part of @bytes that the stack knows
  * @reported_packets:	part of @packets that the stack knows
  * @busy:	packets between their sequence number and the cable
+ * @free_work:	frees the entry after a grace period
  */
 struct nsim_ipsec_sa {
 	struct hlist_node node;
@@ -246,8 +259,20 @@ struct nsim_ipsec_sa {
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
  * @age:	grows with every policy added; the older one wins at equal priority
+ * @dir:	direction, XFRM_DEV_OFFLOAD_*
+ * @action:	XFRM_POLICY_ALLOW or XFRM_POLICY_BLOCK
+ * @mode:	mode of the template, XFRM_MODE_*
  * @requires_esp:	has a template that is not optional
  * @protects:	has a template
+ * @family:	of the packets
+ * @tmpl_family:	of the template's addresses
+ * @priority:	the lowest one wins
+ * @reqid:	of the template
+ * @spi:	of the template; 0: any
+ * @tmpl_saddr:	source address of the template
+ * @tmpl_daddr:	destination address of the template
+ * @sel:	which packets it is for
+ * @rcu:	frees the entry after a grace period
  */
 struct nsim_ipsec_policy {
 	struct list_head node;

@@ -172,6 +172,8 @@ bool nsim_ipsec_flow_read(struct nsim_ipsec_flow *flow, const struct sk_buff *sk
  * @flow: the packet
  *
  * A selector without a family means every packet.
+ *
+ * Return: true if it is.
  */
 bool nsim_ipsec_selector_match(const struct xfrm_selector *sel, const struct nsim_ipsec_flow *flow)
 {

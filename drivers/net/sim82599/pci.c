@@ -161,6 +161,8 @@ void sim_pci_power_on(struct sim_card *card)
 /**
  * sim_pci_may_dma() - may the card be the bus's master?
  * @card: which
+ *
+ * Return: true if the host enabled it and the card is in its slot.
  */
 bool sim_pci_may_dma(const struct sim_card *card)
 {
@@ -171,7 +173,9 @@ bool sim_pci_may_dma(const struct sim_card *card)
 
 /**
  * sim_pci_msix_enabled() - did the host enable MSI-X?
- * @card: whose
+ * @card: the card
+ *
+ * Return: true if MSI-X is enabled and not masked as a whole.
  */
 bool sim_pci_msix_enabled(const struct sim_card *card)
 {

@@ -69,17 +69,33 @@ enum sim_counter {
  * @slot: number of the slot, which is the PCI device number too
  * @plugged: there is a card in the slot; pci_lock_rescan_remove()
  * @gone: pulled out without a word: reads give ones, writes go nowhere
- * @lock: of @regs, @msix, the tables, @trace; taken with interrupts off
+ * @lock: protects @regs, @msix, the tables of IPsec and @trace; taken with
+ *	interrupts off
  * @config: PCI configuration space
  * @regs: BAR 0, by dword
  * @msix: BAR 3: the table
+ * @eeprom: configuration and MAC address, by word
  * @contexts: two transmit contexts a queue: 7.2.3.2.3
- * @work: the card's own life: DMA, crypto, interrupts
+ * @tx_sa: keys and salts of the transmit table
+ * @rx_key: keys and salts of the receive table
+ * @rx_mode: mode word of each entry of the receive table
+ * @rx_spi: SPI of each entry of the receive table
+ * @rx_ip_index: index into @rx_ip of each entry of the receive table
+ * @rx_ip: destination addresses of the receive table
+ * @gcm: rfc4106(gcm(aes)), keyed for each frame
+ * @wq: runs @work
+ * @work: DMA, crypto and interrupts of the card
  * @frame: what is being assembled from descriptors; @work's
  * @hold_tx: the link partner pauses: no frame leaves
  * @frame_us: how long a frame takes from its descriptor to the wire, at least
  * @tx_busy: a frame is between the rings and the wire
+ * @link_was_up: the state of the link that the host was told last
+ * @wire: the interface at the other end of the cable
  * @from_wire: received, not yet in host memory
+ * @trace: ring of the last accesses to CTRL and to the registers of IPsec
+ * @traced: number of accesses since the trace was cleared
+ * @counters: by enum sim_counter
+ * @dir: directory in debugfs
  */
 struct sim_card {
 	unsigned int		slot;

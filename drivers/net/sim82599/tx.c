@@ -270,7 +270,9 @@ bool sim_tx_run(struct sim_card *card)
 
 /**
  * sim_tx_waiting() - descriptors that were given and not yet fetched
- * @card: whose
+ * @card: the card
+ *
+ * Return: their number, of all queues.
  */
 unsigned int sim_tx_waiting(const struct sim_card *card)
 {

@@ -78,8 +78,10 @@ static void sim_wire_setup(struct net_device *dev)
 }
 
 /**
- * sim_wire_up() - is somebody at the other end?
- * @card: of which
+ * sim_wire_up() - is the other end of the cable up?
+ * @card: the card
+ *
+ * Return: true if it is and the card is in its slot.
  */
 bool sim_wire_up(const struct sim_card *card)
 {

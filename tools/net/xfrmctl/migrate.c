@@ -33,6 +33,7 @@
  * @device: new device, by the short form
  * @keepalive: seconds between NAT keepalives
  * @mapping: seconds between reports of a new mapping
+ * @has_sel: a new selector was given
  */
 struct migrate_args {
 	struct sa_id id;
@@ -146,6 +147,7 @@ static void parse(struct args *a, struct migrate_args *m)
  * @info: its fixed part
  * @xuo: its offload, if @offloaded
  * @dir: its direction, enum xfrm_sa_dir; 0: it does not say
+ * @offloaded: it has an offload
  */
 struct current {
 	struct xfrm_usersa_info info;

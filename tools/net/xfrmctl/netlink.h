@@ -13,6 +13,7 @@
 /**
  * struct request - a message being built
  * @nlh: the message, in @buf
+ * @buf: room for the message
  */
 struct request {
 	struct nlmsghdr *nlh;

@@ -24,6 +24,11 @@
  * @priority: the lowest number is the first to be tried
  * @flags: XFRM_POLICY_*
  * @nosock: no policies of sockets
+ * @lft: limits in bytes, packets and seconds
+ * @tmpls: the transformations that it demands
+ * @mark: the mark of its packets
+ * @if_id: the xfrm interface that it is for
+ * @offload: the device that holds it
  */
 struct policy_args {
 	struct selector_args sel;

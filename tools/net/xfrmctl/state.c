@@ -32,6 +32,17 @@
  * @keepalive: seconds between NAT keepalives
  * @pcpu: number of the CPU that it is for
  * @nokeys: do not show keys
+ * @coa: the care-of address of Mobile IPv6
+ * @sel: which packets it is for
+ * @has_sel: a selector was given
+ * @lft: limits in bytes, packets and seconds
+ * @algos: its algorithms
+ * @mark: the mark of its packets
+ * @set_mark: the mark that its packets get
+ * @if_id: the xfrm interface that it is for
+ * @encap: its encapsulation in UDP
+ * @offload: the device that holds it
+ * @replay: its sequence numbers and replay window
  */
 struct state_args {
 	struct sa_id id;

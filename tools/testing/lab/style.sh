@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The style of what is ours: checkpatch, sparse and W=1 on C, shellcheck on scripts, mandoc on manual pages.
+# The style of what is ours: checkpatch, sparse, W=1 and kernel-doc on C, shellcheck on scripts, mandoc on manual pages.
 set -u
 . "$(dirname "$0")/lib.sh"
 cd "$TOP" || exit 1
@@ -43,8 +43,38 @@ compile_strictly() {
 	"$LAB/kernel.sh" --check $objects
 }
 
+# -none: all comments are read and nothing is written but warnings.
+kernel_doc() { perl "$tree/scripts/kernel-doc" -none -Wall "$@"; }
+
+# The same for what patches add to the kernel's files, which have warnings of their own.
+kernel_doc_of_patches() {
+	local files
+
+	mapfile -t files < <(git -C "$tree" diff --name-only --diff-filter=M base patched -- '*.[ch]')
+	[ ${#files[@]} -gt 0 ] || return 0
+	mkdir "$scratch/base" "$scratch/patched"
+	git -C "$tree" archive base -- "${files[@]}" | tar -x -C "$scratch/base"
+	git -C "$tree" archive patched -- "${files[@]}" | tar -x -C "$scratch/patched"
+	comm -13 <(cd "$scratch/base" && kernel_doc_lines "${files[@]}") <(cd "$scratch/patched" && kernel_doc_lines "${files[@]}")
+}
+kernel_doc_lines() { kernel_doc "$@" 2>&1 | sed -E 's/:[0-9]+:/:/' | sort; }
+
+# Functions that modules may call, without a kernel-doc comment.
+undocumented() {
+	local file name
+
+	for file in $(ours 'net/*.c' 'drivers/*.c' 'security/*.c'); do
+		sed -nE 's/^EXPORT_SYMBOL(_GPL)?\((.*)\);/\2/p' "$file" | while read -r name; do
+			grep -qE "^ \* $name(\(\))? - |\b$name\[" "$file" || echo "$file: $name() is exported and has no kernel-doc comment"
+		done
+	done
+}
+
 mapfile -t sources < <(c_files)
 check "checkpatch on files" checkpatch -f "${sources[@]}"
+check "kernel-doc" kernel_doc "${sources[@]}"
+check "kernel-doc on patches" kernel_doc_of_patches
+check "kernel-doc of exported functions" undocumented
 # Copies: a file that git knows is taken for a source file, whatever its name.
 cp -r patches "$scratch"
 check "checkpatch on patches" checkpatch "$scratch"/patches/*.patch
