@@ -57,10 +57,13 @@ check-all: ## every command above, in full: hours (.ci/run runs a part of the lo
 refresh: ## turn commits made in build/linux back into patches/
 	@$(LAB)/refresh.sh
 
-style: kernel ## checkpatch, sparse, W=1, shellcheck and mandoc on what is ours
+pages: tree ## build the documentation: build/pages/html/index.html
+	@$(LAB)/pages.sh
+
+style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sphinx on what is ours
 	@$(LAB)/style.sh
 
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all refresh style clean
+.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all refresh pages style clean

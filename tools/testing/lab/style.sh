@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The style of what is ours: checkpatch, sparse, W=1 and kernel-doc on C, shellcheck on scripts, mandoc on manual pages.
+# The style of what is ours: checkpatch, sparse, W=1 and kernel-doc on C, shellcheck on scripts, mandoc on manual pages, Sphinx
+# on Documentation.
 set -u
 . "$(dirname "$0")/lib.sh"
 cd "$TOP" || exit 1
@@ -88,6 +89,7 @@ done
 for page in $(ours '*.[1-8]'); do
 	check "mandoc $page" mandoc -T lint -W warning "$page"
 done
+check "pages" "$LAB/pages.sh" --check
 
 [ "$bad" = 0 ] || die "style: mend what is above"
 say "style: fine"
