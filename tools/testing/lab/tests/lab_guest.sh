@@ -129,6 +129,18 @@ gives_a_terminal() {
 }
 check "a shell has a terminal" gives_a_terminal
 
+shell_runs() { # COMMANDS STATUS WORDS
+	said=$("$LAB/shell.sh" 2>&1 <<<"$1")
+	status=$?
+	ended_with "$2" && says "$3" && says "Two hosts, left and right"
+}
+if [ -x "$BUILD/xfrmctl/xfrmctl" ]; then
+	check "make shell runs what comes in, beside the two hosts" \
+		shell_runs 'left ping -c 1 -I 10.1.0.1 10.2.0.1; left $XFRMCTL state list; exit 9' 9 "src 10.1.0.1 dst 10.2.0.1"
+else
+	skip "make shell runs what comes in, beside the two hosts" "there is no xfrmctl yet: make tool"
+fi
+
 # A guest can be kept from writing there, and nothing is left of it in the mounts of others.
 in_chroot() {
 	try "${namespaces[@]}" bash -c '

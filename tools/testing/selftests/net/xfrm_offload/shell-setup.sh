@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Start-up file of the shell of "make shell": sets the two hosts up as in the
-# story, and says what is there.
+# story, and says what is there. A script ends if they cannot be set up.
 
 [[ ! -r /etc/bash.bashrc ]] || . /etc/bash.bashrc
 
@@ -11,8 +11,10 @@
 QUIET=1
 begin
 set +u
-hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet ||
+hosts_up && flow_add transport v4 packet && flow_add tunnel v6 packet || {
 	echo "The hosts could not be set up; what is there may still be of use."
+	[[ $- == *i* ]] || exit 1
+}
 QUIET=
 PS1='lab \w# '
 
