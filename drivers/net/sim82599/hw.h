@@ -109,7 +109,8 @@ static inline u32 sim_rah(unsigned int n)
 }
 
 /* Transmit: 8.2.3.9 */
-#define TXQ(n, reg)		(0x06000 + 0x40 * (n) + (reg))
+#define TXQ_STRIDE		0x40
+#define TXQ(n, reg)		(0x06000 + TXQ_STRIDE * (n) + (reg))
 #define   TDBAL			0x00
 #define   TDBAH			0x04
 #define   TDLEN			0x08

@@ -35,6 +35,17 @@ static bool sim_key_is_zero(const struct sim_sa_key *key)
 	return !memchr_inv(key, 0, sizeof(*key));
 }
 
+/* One key and its salt, as they are together: the cipher sleeps between them. */
+static void sim_key_get(struct sim_card *card, const struct sim_sa_key *entry,
+			struct sim_sa_key *key)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&card->lock, flags);
+	*key = *entry;
+	spin_unlock_irqrestore(&card->lock, flags);
+}
+
 /**
  * sim_ipsec_tx_index() - IPSTXIDX is written: 8.2.3.14
  * @card: whose
@@ -226,8 +237,8 @@ bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context,
 {
 	u32 tucmd = le32_to_cpu(context->tucmd);
 	unsigned int l3 = FIELD_GET(TXC_MACLEN, le32_to_cpu(context->lengths));
-	const struct sim_sa_key *sa =
-		&card->tx_sa[FIELD_GET(TXC_SA, le32_to_cpu(context->sa_index))];
+	u32 index = FIELD_GET(TXC_SA, le32_to_cpu(context->sa_index));
+	struct sim_sa_key sa;
 	int esp;
 
 	if (!(sim_reg(card, IPSTXIDX) & IPSIDX_EN) ||
@@ -240,9 +251,10 @@ bool sim_ipsec_tx(struct sim_card *card, const struct sim_tx_context *context,
 	esp = sim_esp_offset(frame, len, l3, tucmd & TXC_IPV4);
 	if (esp < 0)
 		return false;
-	card->counters[sim_key_is_zero(sa) ? SIM_TX_IPSEC_NO_KEY :
-					     SIM_TX_IPSEC]++;
-	return !sim_gcm(card, sa, frame + esp, len - esp, true);
+	sim_key_get(card, &card->tx_sa[index], &sa);
+	card->counters[sim_key_is_zero(&sa) ? SIM_TX_IPSEC_NO_KEY :
+					      SIM_TX_IPSEC]++;
+	return !sim_gcm(card, &sa, frame + esp, len - esp, true);
 }
 
 /* 7.12: SPI and destination choose the SA. Returns its index, -1 for none. */
@@ -277,6 +289,7 @@ static u32 sim_ipsec_open(struct sim_card *card, int index, u8 *esp,
 			  unsigned int len)
 {
 	u32 error = RXD_SECP | FIELD_PREP(RXD_SECERR, RXD_SECERR_AUTH);
+	struct sim_sa_key sa;
 	u8 *copy;
 
 	if (!(card->rx_mode[index] & IPSRXMOD_DECRYPT))
@@ -284,7 +297,8 @@ static u32 sim_ipsec_open(struct sim_card *card, int index, u8 *esp,
 	copy = kmemdup(esp, len, GFP_KERNEL);
 	if (!copy)
 		return error;
-	if (!sim_gcm(card, &card->rx_key[index], copy, len, false)) {
+	sim_key_get(card, &card->rx_key[index], &sa);
+	if (!sim_gcm(card, &sa, copy, len, false)) {
 		memcpy(esp, copy, len - ESP_ICV);
 		error = RXD_SECP;
 	}

@@ -52,10 +52,10 @@ void sim_kick(struct sim_card *card)
 
 static void sim_free(struct sim_card *card)
 {
-	sim_ipsec_exit(card);
 	if (card->wq)
 		destroy_workqueue(card->wq);
 	card->wq = NULL;
+	sim_ipsec_exit(card);
 	skb_queue_purge(&card->from_wire);
 	vfree(card->trace);
 	vfree(card->frame);
@@ -139,8 +139,9 @@ void sim_unplug(struct sim_card *card)
 		sim_pci_lost(card);
 		card->plugged = false;
 		sim_debugfs_del(card);
-		sim_wire_del(card);
+		/* With @gone set, work that is queued later does nothing. */
 		cancel_work_sync(&card->work);
+		sim_wire_del(card);
 		sim_free(card);
 	}
 	mutex_unlock(&sim_slots_lock);

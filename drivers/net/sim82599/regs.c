@@ -21,8 +21,12 @@
  */
 void sim_regs_reset(struct sim_card *card)
 {
+	unsigned int queue;
 	u8 mac[ETH_ALEN];
 
+	for (queue = 0; queue < SIM_QUEUES; queue++)
+		card->tx_ring_set[queue]++;
+	WRITE_ONCE(card->resets, card->resets + 1);
 	memset(card->regs, 0, SIM_BAR0_SIZE);
 	memset(card->contexts, 0, sizeof(card->contexts));
 	sim_set_reg(card, STATUS, STATUS_GIO);
@@ -100,6 +104,9 @@ static bool sim_write_ring(struct sim_card *card, u32 offset, u32 value)
 
 	if (!rx && !tx)
 		return false;
+	/* Another ring: a frame under way is of the one before. */
+	if (tx && (offset & 0x3f) != TDT && (offset & 0x3f) != TXDCTL)
+		card->tx_ring_set[(offset - TXQ(0, 0)) / TXQ_STRIDE]++;
 	if ((offset & 0x3f) == TXDCTL)
 		value &= ~TXDCTL_SWFLSH;
 	sim_set_reg(card, offset, value);

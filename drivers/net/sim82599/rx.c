@@ -166,10 +166,36 @@ static void sim_rx_write(struct sim_card *card, struct sim_rx_ring *ring,
 	sim_set_reg(card, sim_rxq(SIM_RX_QUEUE, RDH), ring->head);
 }
 
-static void sim_rx_one(struct sim_card *card, struct sim_rx_ring *ring,
-		       struct sk_buff *skb)
+static bool sim_rx_ready(const struct sim_card *card)
 {
-	unsigned int needs = DIV_ROUND_UP(skb->len, ring->buffer);
+	return sim_reg(card, RXCTRL) & RXCTRL_RXEN &&
+	       !(sim_reg(card, SECRXCTRL) & SECRXCTRL_RX_DIS) &&
+	       sim_reg(card, sim_rxq(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_ENABLE &&
+	       sim_pci_may_dma(card);
+}
+
+/* Returns false if there is no ring, or too little room in it. */
+static bool sim_rx_put(struct sim_card *card, const struct sk_buff *skb,
+		       u16 type, u32 status, u16 vlan)
+{
+	struct sim_rx_ring ring;
+	unsigned long flags;
+	bool room;
+
+	spin_lock_irqsave(&card->lock, flags);
+	room = sim_rx_ready(card) && sim_rx_ring(card, &ring) &&
+	       (ring.tail + ring.count - ring.head) % ring.count >=
+		       DIV_ROUND_UP(skb->len, ring.buffer);
+	if (room) {
+		sim_set_reg(card, GPRC, sim_reg(card, GPRC) + 1);
+		sim_rx_write(card, &ring, skb, type, status, vlan);
+	}
+	spin_unlock_irqrestore(&card->lock, flags);
+	return room;
+}
+
+static void sim_rx_one(struct sim_card *card, struct sk_buff *skb)
+{
 	u32 status = 0;
 	u16 type, vlan;
 
@@ -177,26 +203,16 @@ static void sim_rx_one(struct sim_card *card, struct sim_rx_ring *ring,
 		card->counters[SIM_RX_FILTERED]++;
 		return;
 	}
-	if ((ring->tail + ring->count - ring->head) % ring->count < needs) {
-		card->counters[SIM_RX_MISSED]++;
-		return;
-	}
 	vlan = sim_rx_vlan(card, skb, &status);
 	type = sim_rx_type(skb);
 	/* 7.12: a tagged frame is not looked into. */
 	if (!(status & RXD_VP))
 		status |= sim_ipsec_rx(card, skb, &type);
-	card->counters[SIM_RX_FRAMES]++;
-	sim_set_reg(card, GPRC, sim_reg(card, GPRC) + 1);
-	sim_rx_write(card, ring, skb, type, status, vlan);
-}
-
-static bool sim_rx_ready(const struct sim_card *card)
-{
-	return sim_reg(card, RXCTRL) & RXCTRL_RXEN &&
-	       !(sim_reg(card, SECRXCTRL) & SECRXCTRL_RX_DIS) &&
-	       sim_reg(card, sim_rxq(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_ENABLE &&
-	       sim_pci_may_dma(card);
+	/* That may have slept: the ring is looked up only now. */
+	if (sim_rx_put(card, skb, type, status, vlan))
+		card->counters[SIM_RX_FRAMES]++;
+	else
+		card->counters[SIM_RX_MISSED]++;
 }
 
 /**
@@ -218,7 +234,7 @@ bool sim_rx_run(struct sim_card *card)
 		skb = skb_dequeue(&card->from_wire);
 		if (!skb)
 			break;
-		sim_rx_one(card, &ring, skb);
+		sim_rx_one(card, skb);
 		kfree_skb(skb);
 	}
 	if (done)

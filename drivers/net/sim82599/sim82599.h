@@ -76,6 +76,9 @@ enum sim_counter {
  * @msix: BAR 3: the table
  * @eeprom: configuration and MAC address, by word
  * @contexts: two transmit contexts a queue: 7.2.3.2.3
+ * @tx_ring_set: how often the driver set up a transmit ring, or reset the card;
+ *	@lock
+ * @resets: how often the driver reset the card; @lock
  * @tx_sa: keys and salts of the transmit table
  * @rx_key: keys and salts of the receive table
  * @rx_mode: mode word of each entry of the receive table
@@ -108,6 +111,8 @@ struct sim_card {
 	u32			msix[SIM_MSIX_VECTORS * 4];
 	u16			eeprom[SIM_EEPROM_WORDS];
 	struct sim_tx_context	contexts[SIM_QUEUES][2];
+	u32			tx_ring_set[SIM_QUEUES];
+	u32			resets;
 
 	struct sim_sa_key	tx_sa[SIM_SAS];
 	struct sim_sa_key	rx_key[SIM_SAS];

@@ -164,50 +164,6 @@ static unsigned int sim_context_index(u32 word)
 	return FIELD_GET(TXD_CONTEXT_INDEX, word) & 1;
 }
 
-/*
- * One packet of a ring, from its context to its last descriptor. Returns the
- * new head. The tail is behind a packet's last descriptor always.
- */
-static u32 sim_tx_one(struct sim_card *card, unsigned int queue,
-		      struct sim_tx_desc *ring, u32 count, u32 head, u32 tail)
-{
-	struct sim_tx_context *contexts = card->contexts[queue];
-	struct sim_tx_context context = {};
-	u32 cmd = 0, options = 0, dtype;
-	struct sim_tx_desc *desc;
-	unsigned int len = 0;
-
-	for (; head != tail; head = (head + 1) % count) {
-		desc = ring + head;
-		cmd = le32_to_cpu(desc->cmd);
-		dtype = FIELD_GET(TXD_DTYP, cmd);
-		if (dtype == TXD_CONTEXT) {
-			struct sim_tx_context *new =
-				(struct sim_tx_context *)desc;
-
-			contexts[sim_context_index(le32_to_cpu(new->mss))] = *new;
-			continue;
-		}
-		if (dtype != TXD_DATA || !(cmd & TXD_DEXT)) {
-			card->counters[SIM_TX_MALFORMED]++;
-			continue;
-		}
-		if (!len) {
-			options = le32_to_cpu(desc->status);
-			if (options & TXD_CC || cmd & (TXD_VLE | TXD_TSE))
-				context = contexts[sim_context_index(options)];
-		}
-		len = sim_tx_append(card, desc, len);
-		if (!(cmd & TXD_EOP))
-			continue;
-		sim_tx_packet(card, context, cmd, options, len);
-		if (cmd & TXD_RS)
-			desc->status = cpu_to_le32(TXD_DD);
-		return (head + 1) % count;
-	}
-	return head;
-}
-
 static bool sim_tx_ready(struct sim_card *card)
 {
 	return sim_reg(card, DMATXCTL) & DMATXCTL_TE &&
@@ -216,32 +172,150 @@ static bool sim_tx_ready(struct sim_card *card)
 	       sim_pci_may_dma(card);
 }
 
-static unsigned int sim_tx_queue(struct sim_card *card, unsigned int queue,
-				 unsigned int budget)
+/* A ring as the registers describe it. */
+struct sim_tx_ring {
+	struct sim_tx_desc *desc;
+	u32 count;
+	u32 head;
+	u32 tail;
+};
+
+/* Returns false if the ring is off, empty or not in memory. */
+static bool sim_tx_ring(struct sim_card *card, unsigned int queue,
+			struct sim_tx_ring *ring)
 {
 	u64 base = (u64)sim_reg(card, TXQ(queue, TDBAH)) << 32 |
 		   sim_reg(card, TXQ(queue, TDBAL));
-	u32 count =
-		sim_reg(card, TXQ(queue, TDLEN)) / sizeof(struct sim_tx_desc);
-	struct sim_tx_desc *ring;
-	unsigned int done = 0;
-	u32 head, tail;
 
-	ring = count ? sim_dma(card, base, count * sizeof(*ring)) : NULL;
-	if (!ring)
-		return 0;
-	while (done < budget && sim_tx_ready(card) &&
-	       sim_reg(card, TXQ(queue, TXDCTL)) & TXDCTL_ENABLE) {
-		head = sim_reg(card, TXQ(queue, TDH));
-		tail = sim_reg(card, TXQ(queue, TDT));
-		if (head == tail || head >= count || tail >= count)
-			break;
+	ring->count = sim_reg(card, TXQ(queue, TDLEN)) / sizeof(*ring->desc);
+	ring->head = sim_reg(card, TXQ(queue, TDH));
+	ring->tail = sim_reg(card, TXQ(queue, TDT));
+	if (!(sim_reg(card, TXQ(queue, TXDCTL)) & TXDCTL_ENABLE) ||
+	    ring->head == ring->tail || ring->head >= ring->count ||
+	    ring->tail >= ring->count)
+		return false;
+	ring->desc = sim_dma(card, base, ring->count * sizeof(*ring->desc));
+	return ring->desc;
+}
+
+/* What is between a ring and the wire; its octets are in the card's frame. */
+struct sim_tx_packet {
+	struct sim_tx_context context;
+	u32 cmd;
+	u32 options;
+	unsigned int len;
+	bool whole;		/* the last descriptor was there */
+	u32 last;		/* index of that descriptor */
+	u32 next;		/* the head, once it is sent */
+	u32 ring_set;		/* @tx_ring_set of the queue, then */
+	u32 resets;
+};
+
+/*
+ * From a packet's context to its last descriptor. The tail is behind a
+ * packet's last descriptor always.
+ */
+static void sim_tx_collect(struct sim_card *card, unsigned int queue,
+			   const struct sim_tx_ring *ring,
+			   struct sim_tx_packet *packet)
+{
+	struct sim_tx_context *contexts = card->contexts[queue];
+	struct sim_tx_desc *desc;
+	u32 head, dtype;
+
+	for (head = ring->head; head != ring->tail && !packet->whole;
+	     head = (head + 1) % ring->count) {
+		desc = ring->desc + head;
+		packet->cmd = le32_to_cpu(desc->cmd);
+		dtype = FIELD_GET(TXD_DTYP, packet->cmd);
+		if (dtype == TXD_CONTEXT) {
+			struct sim_tx_context *new =
+				(struct sim_tx_context *)desc;
+
+			contexts[sim_context_index(le32_to_cpu(new->mss))] = *new;
+			continue;
+		}
+		if (dtype != TXD_DATA || !(packet->cmd & TXD_DEXT)) {
+			card->counters[SIM_TX_MALFORMED]++;
+			continue;
+		}
+		if (!packet->len) {
+			packet->options = le32_to_cpu(desc->status);
+			if (packet->options & TXD_CC ||
+			    packet->cmd & (TXD_VLE | TXD_TSE))
+				packet->context = contexts[sim_context_index(packet->options)];
+		}
+		packet->len = sim_tx_append(card, desc, packet->len);
+		packet->whole = packet->cmd & TXD_EOP;
+		packet->last = head;
+	}
+	packet->next = head;
+}
+
+/* Returns false if there is nothing to fetch. */
+static bool sim_tx_fetch(struct sim_card *card, unsigned int queue,
+			 struct sim_tx_packet *packet)
+{
+	struct sim_tx_ring ring;
+	unsigned long flags;
+	bool found;
+
+	*packet = (struct sim_tx_packet){};
+	spin_lock_irqsave(&card->lock, flags);
+	found = sim_tx_ready(card) && sim_tx_ring(card, queue, &ring);
+	if (found) {
+		sim_tx_collect(card, queue, &ring, packet);
+		packet->ring_set = card->tx_ring_set[queue];
+		packet->resets = card->resets;
 		WRITE_ONCE(card->tx_busy, true);
-		if (card->frame_us)
-			usleep_range(card->frame_us, 2 * card->frame_us);
-		sim_set_reg(card, TXQ(queue, TDH),
-			    sim_tx_one(card, queue, ring, count, head, tail));
-		WRITE_ONCE(card->tx_busy, false);
+	}
+	spin_unlock_irqrestore(&card->lock, flags);
+	return found;
+}
+
+/*
+ * Writes the descriptor back and moves the head. Since the packet was fetched
+ * the driver may have reset the card, or set this ring up anew and freed the
+ * memory of the old one: then nothing is written.
+ */
+static void sim_tx_complete(struct sim_card *card, unsigned int queue,
+			    const struct sim_tx_packet *packet)
+{
+	struct sim_tx_ring ring;
+	unsigned long flags;
+
+	spin_lock_irqsave(&card->lock, flags);
+	if (packet->ring_set == card->tx_ring_set[queue] &&
+	    sim_tx_ring(card, queue, &ring)) {
+		if (packet->whole && packet->cmd & TXD_RS)
+			ring.desc[packet->last].status = cpu_to_le32(TXD_DD);
+		sim_set_reg(card, TXQ(queue, TDH), packet->next);
+	}
+	WRITE_ONCE(card->tx_busy, false);
+	spin_unlock_irqrestore(&card->lock, flags);
+}
+
+/* From here to its end it may sleep: registers and rings may change. */
+static void sim_tx_send(struct sim_card *card,
+			const struct sim_tx_packet *packet)
+{
+	if (card->frame_us)
+		usleep_range(card->frame_us, 2 * card->frame_us);
+	/* A reset empties the pipeline: 4.2.1. */
+	if (packet->whole && packet->resets == READ_ONCE(card->resets))
+		sim_tx_packet(card, packet->context, packet->cmd,
+			      packet->options, packet->len);
+}
+
+static unsigned int sim_tx_queue(struct sim_card *card, unsigned int queue,
+				 unsigned int budget)
+{
+	struct sim_tx_packet packet;
+	unsigned int done = 0;
+
+	while (done < budget && sim_tx_fetch(card, queue, &packet)) {
+		sim_tx_send(card, &packet);
+		sim_tx_complete(card, queue, &packet);
 		done++;
 	}
 	if (done)

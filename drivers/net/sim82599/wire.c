@@ -26,19 +26,24 @@ static netdev_tx_t sim_wire_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	skb_tx_timestamp(skb);
 	if (READ_ONCE(card->gone) || skb->len > SIM_WIRE_MAX ||
-	    skb_queue_len(&card->from_wire) >= SIM_RX_FIFO ||
-	    skb_put_padto(skb, ETH_ZLEN)) {
-		dev_core_stats_tx_dropped_inc(dev);
-		if (skb->len >= ETH_ZLEN)
-			kfree_skb(skb);
-		return NETDEV_TX_OK;
+	    skb_queue_len(&card->from_wire) >= SIM_RX_FIFO) {
+		kfree_skb(skb);
+		goto dropped;
 	}
+	/* The card deciphers in place, and others may have this frame too. */
+	skb = skb_unshare(skb, GFP_ATOMIC);
+	if (!skb || skb_put_padto(skb, ETH_ZLEN))
+		goto dropped;
 	dev_sw_netstats_tx_add(dev, 1, skb->len);
 	skb_orphan(skb);
 	nf_reset_ct(skb);
 	skb_ext_reset(skb);
 	skb_queue_tail(&card->from_wire, skb);
 	sim_kick(card);
+	return NETDEV_TX_OK;
+
+dropped:
+	dev_core_stats_tx_dropped_inc(dev);
 	return NETDEV_TX_OK;
 }
 
@@ -147,12 +152,16 @@ int sim_wire_add(struct sim_card *card)
 /**
  * sim_wire_del() - take the wire of a card away
  * @card: of which
+ *
+ * Context: process; @card's work has ended and does not use the wire again.
  */
 void sim_wire_del(struct sim_card *card)
 {
 	struct net_device *dev = card->wire;
 
+	spin_lock_irq(&card->lock);
+	card->wire = NULL;
+	spin_unlock_irq(&card->lock);
 	if (dev)
 		unregister_netdev(dev);
-	card->wire = NULL;
 }

@@ -23,7 +23,8 @@ flows_up()
 tcp_flow() # N
 {
 	flow "$1"
-	start iperf3 right 'Server listening' iperf3 -s -1 -B "$ADDR_right"
+	start iperf3 right 'Server listening' \
+		iperf3 -s -1 --forceflush -B "$ADDR_right" || return
 	on left iperf3 -c "$ADDR_right" -B "$ADDR_left" -n "${2:-4M}" \
 		>"$OUT/iperf3-client.log" 2>&1
 	stop iperf3
@@ -57,7 +58,8 @@ two_cards()
 	local n
 
 	right_has_a_card
-	if hosts_up && flow_add transport v4 crypto && flow_add transport v6 crypto; then
+	if hosts_up && flow_add transport v4 crypto &&
+		flow_add transport v6 crypto && mirror_up; then
 		for n in $(flow_numbers); do
 			check "two cards: ${FLOWS[n]}: echoes pass" pings "$n"
 			check "two cards: ${FLOWS[n]}: TCP passes, in segments" tcp_flow "$n"
@@ -68,11 +70,36 @@ two_cards()
 		more_than "two cards: right's decrypted" "$(nic_counter right rx_ipsec)" 1000
 		card_kept_faith "two cards, left's" left
 		card_kept_faith "two cards, right's" right
+		mirror_is_ciphertext
 	else
 		not_ok "two cards: set-up"
 	fi
 	hosts_down
 	right_has_none
+}
+
+# What right's card gets, once more, and 20 ms later: the copies share their
+# octets with the frames that the card deciphers.
+mirror_up()
+{
+	ip -n cable link add late0 type dummy &&
+		ip -n cable link set late0 addrgenmode none up &&
+		tc -n cable qdisc add dev late0 root netem delay 20ms limit 100000 &&
+		tc -n cable qdisc add dev cableR clsact &&
+		tc -n cable filter add dev cableR egress flower \
+			action mirred egress mirror dev late0 &&
+		capture late cable -i late0
+}
+
+mirror_is_ciphertext()
+{
+	local n
+
+	check "two cards: the capture of the mirror is whole" capture_end late
+	read -ra n < <(frames late "$UNVERIFIED" "$VERIFIED")
+	is "two cards: a card deciphers its own copy of a frame" "${n[0]}" 0
+	more_than "two cards: there were copies to judge" "${n[1]}" 1000
+	ip -n cable link del late0
 }
 
 says_speed() { on left ethtool nic0 | grep -q "Speed: $1Mb/s"; }
@@ -102,6 +129,46 @@ reset_under_load()
 	is "reset: the card has the SAs" "$(entries left tx) $(entries left rx)" "2 2"
 	is "reset: no SA is INVALID" "$(count_sas left .unbound)" 0
 	card_kept_faith "reset" left
+	hosts_down
+}
+
+# The ring is made anew while a frame of the old one is under way.
+new_ring_under_way()
+{
+	local what="a new ring, a frame is under way"
+
+	hosts_up && flows_up || { not_ok "$what: set-up"; return; }
+	check "$what: traffic" pings "$FIRST_FLOW"
+	card_switch left frame_us 200000
+	fill_the_ring "$FIRST_FLOW"
+	more_than "$what: frames wait in the ring" "$(nic_counter left tx_waiting)" 2
+	check "$what: another size" left ethtool -G nic0 tx 256
+	card_switch left frame_us 0
+	check "$what: the card works on" wait_for 10 plain_passes
+	check "$what: its head and tail are those of the new ring" \
+		wait_for 5 nothing_waits
+	is "$what: no descriptor was garbage" "$(nic_counter left tx_malformed)" 0
+	check "$what: traffic, afterwards" pings "$FIRST_FLOW"
+	card_kept_faith "$what" left
+	hosts_down
+}
+
+nothing_waits() { (($(nic_counter left tx_waiting) == 0)); }
+
+# Frames shorter than the Ethernet allows, into a wire whose card takes none.
+runts()
+{
+	local held
+
+	hosts_up || { not_ok "runts: set-up"; return; }
+	left ip link set nic0 down
+	held=$(on cable python3 "$HERE/sockets.py" runts cableL 1200)
+	is "runts: the wire keeps what the card has room for" "${held:-none}" 0
+	card_switch left gone 1
+	held=$(on cable python3 "$HERE/sockets.py" runts cableL 100)
+	is "runts: nothing is kept for a card that is gone" "${held:-none}" 0
+	echo 1 >"$PCI/devices/$(pci_address left)/remove"
+	nic_del left
 	hosts_down
 }
 
@@ -371,6 +438,8 @@ cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 works
 two_cards
 reset_under_load
+new_ring_under_way
+runts
 full_tables
 [[ -d /sys/module/ixgbe/holders ]] || skip_cause unload "ixgbe is not a module"
 for cause in "${CAUSES[@]}"; do

@@ -20,13 +20,21 @@ usage: sockets.py sink          take what comes by TCP and UDP, on port 9
                                 has it in between. Prints how many packets each
                                 device has sent before the command and after the
                                 datagrams, as "IFACE N".
+
+       sockets.py runts IFACE NUMBER
+                                so many frames of 42 octets; prints how many of
+                                their octets are still charged to the socket
+                                when the device has had them
 """
 
+import array
+import fcntl
 import os
 import select
 import socket
 import struct
 import sys
+import termios
 import time
 
 PORT = 9
@@ -135,6 +143,17 @@ def burst(source, target, number, command):
     return os.waitstatus_to_exitcode(status)
 
 
+def runts(iface, number):
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sock.bind((iface, 0))
+    mac = sock.getsockname()[4]
+    for _ in range(int(number)):
+        sock.send(mac + mac + bytes.fromhex("88b5") + bytes(28))
+    queued = array.array("i", [0])
+    fcntl.ioctl(sock, termios.TIOCOUTQ, queued)
+    print(queued[0])
+
+
 if sys.argv[1:] == ["sink"]:
     sink()
 elif sys.argv[1:] == ["talk"]:
@@ -145,5 +164,7 @@ elif sys.argv[1:2] == ["stream"] and len(sys.argv) == 4:
     stream(*sys.argv[2:])
 elif sys.argv[1:2] == ["burst"] and len(sys.argv) == 6:
     sys.exit(burst(*sys.argv[2:]))
+elif sys.argv[1:2] == ["runts"] and len(sys.argv) == 4:
+    runts(*sys.argv[2:])
 else:
     sys.exit(__doc__)
