@@ -47,7 +47,7 @@ arrange() {
 # Always from nothing: Sphinx repeats no warning about a page that did not change.
 build() {
 	env -u SPHINX_CONF PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 BUILDDIR="$out" srctree="$tree" sphinx-build -q -E -a -b html \
-		-c "$tree/Documentation" -d "$out/doctrees" -D version="$LINUX_VERSION" -D release="$LINUX_VERSION" \
+		-c "$tree/Documentation" -d "$out/doctrees" \
 		-D kerneldoc_srctree="$tree" -D kerneldoc_bin="$tree/scripts/kernel-doc" \
 		"$out/source/Documentation" "$out/html"
 }
