@@ -46,8 +46,11 @@ arrange() {
 
 # Always from nothing: Sphinx repeats no warning about a page that did not change.
 build() {
+	local version
+
+	version=$(sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = (.*)/\2/p' "$tree/Makefile" | paste -sd.)
 	env -u SPHINX_CONF PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 BUILDDIR="$out" srctree="$tree" sphinx-build -q -E -a -b html \
-		-c "$tree/Documentation" -d "$out/doctrees" \
+		-c "$tree/Documentation" -d "$out/doctrees" -D version="$version" -D release="$version" \
 		-D kerneldoc_srctree="$tree" -D kerneldoc_bin="$tree/scripts/kernel-doc" \
 		"$out/source/Documentation" "$out/html"
 }
