@@ -166,13 +166,15 @@ find_boot_words() { # PROGRAM
 
 # In the background; ends by saying how it ended.
 begin_kselftest() { # PROGRAM
-	local output=$results/${1%.sh}
+	local output=$results/${1%.sh} from=$SECONDS status
 
 	mkdir -p "$output"
 	: >"$output/output.tap"
 	find_boot_words "$1"
 	"$LAB/boot.sh" "${boot_words[@]}" -- "./$1" >>"$output/output.tap" 2>"$output/stderr" </dev/null
-	echo $? >"$output/status"
+	status=$?
+	printf '%d %s\n' $((SECONDS - from)) "${1%.sh}" >"$output/seconds"
+	echo "$status" >"$output/status"
 }
 
 # One guest for each CPU: a guest has one.
@@ -341,6 +343,8 @@ if [ ${#failures[@]} -gt 0 ]; then
 	echo "== failed (everything is in ${results#"$TOP"/})"
 	printf '  %s\n' "${failures[@]}" | tee "$results/failures"
 fi
+slowest=$(cat "$results"/*/seconds 2>/dev/null | sort -rn | head -n 8 | awk '{ printf "%s%s %d s", sep, $2, $1; sep = ", " }')
+[ -z "$slowest" ] || echo "== longest: $slowest"
 echo "== $(minutes $((SECONDS - started)))"
 echo "$passed $failed $skipped" >"$results/counts"
 if [ "$skipped" -gt 0 ]; then
