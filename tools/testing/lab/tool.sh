@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build xfrmctl, and the helpers of the tests written in C, against the headers that our kernel exports.
+# Build xfrmctl, and the helpers of the tests written in C, against the headers that our kernel exports: by their own
+# Makefiles, as in any kernel tree, into build/xfrmctl and build/selftests.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 tree=$BUILD/linux
 headers=$BUILD/headers
-tests=$TOP/tools/testing/selftests/net/xfrm_offload
 log=$BUILD/tool.log
 
 [ -d "$tree" ] || die "there is no $tree: run 'make tree' first"
@@ -15,6 +15,7 @@ mkdir -p "$headers"
 # make(1), but not as a part of the make that called us
 plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s "$@" </dev/null; }
 
+# What the compiler says of it is shown; a make of kselftest is never silent.
 quietly() {
 	local what=$1
 	shift
@@ -22,7 +23,7 @@ quietly() {
 		tail -n 20 "$log" | sed 's/^/  | /' >&2
 		die "$what does not build: mend what is above"
 	}
-	[ ! -s "$log" ] || cat "$log" >&2
+	! grep -q 'warning:' "$log" || cat "$log" >&2
 }
 
 # What the exported headers are made from: the patched tree, and our own headers in it.
@@ -37,22 +38,7 @@ if [ "$(made_from)" != "$(cat "$headers/made-from" 2>/dev/null)" ]; then
 	quietly "the kernel's headers" plain_make -C "$tree" O="$headers" ARCH=x86 headers
 	made_from >"$headers/made-from"
 fi
-quietly xfrmctl plain_make -C "$TOP/tools/net/xfrmctl" O="$BUILD/xfrmctl" KHDR="$headers/usr/include"
-
-# kselftest's way to name programs that need compiling.
-test_programs() { sed -nE 's/^TEST_GEN_(FILES|PROGS) *\+?:?= *//p' "$tests/Makefile" 2>/dev/null || true; }
-
-# One that is built for 32 bits as well goes without a C library, of which there is none for them here.
-nolibc=(-nostdlib -static -ffreestanding -fno-stack-protector -include "$tree/tools/include/nolibc/nolibc.h")
 
 mkdir -p "$BUILD/selftests"
-for program in $(test_programs); do
-	source=$tests/${program%32}.c
-	flags=()
-	libraries=("-Wl,--as-needed" -lmnl -lpcap)
-	! test_programs | grep -qw "${program%32}32" || { flags=("${nolibc[@]}") libraries=(); }
-	[ "$program" = "${program%32}" ] || flags+=(-m32)
-	[ "$BUILD/selftests/$program" -nt "$source" ] ||
-		quietly "$program" gcc -O2 -Wall "${flags[@]}" -isystem "$headers/usr/include" \
-			-o "$BUILD/selftests/$program" "$source" "${libraries[@]}"
-done
+quietly "xfrmctl or a helper of the tests" plain_make -C "$tree/tools/testing/selftests/net/xfrm_offload" \
+	OUTPUT="$BUILD/selftests" XFRMCTL_OUTPUT="$BUILD/xfrmctl" KHDR_INCLUDES="-isystem $headers/usr/include"

@@ -12,8 +12,8 @@
 #		a machine that is emulated
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Where kselftest builds the programs in C.
-PATH=$PATH:$HERE
+# Where kselftest builds the programs in C, and xfrmctl.
+PATH=$HERE:$PATH
 
 declare -A PID=()
 BATCH=

@@ -92,7 +92,7 @@ check_messages() # BITS PROGRAM HEADER-OF-NEWSA HEADER-OF-EXPIRE
 no_32_bits()
 {
 	xfrm_wire32 2>/dev/null | grep -q usage ||
-		{ echo "needs 32-bit programs (CONFIG_IA32_EMULATION)"; return; }
+		{ echo "needs 32-bit programs (CONFIG_IA32_EMULATION, gcc -m32)"; return; }
 	[[ $(xfrm_wire32 dump) != "error $EOPNOTSUPP"* ]] ||
 		echo "needs CONFIG_XFRM_USER_COMPAT"
 }
@@ -113,7 +113,7 @@ expired_by() { grep -c '^message' "$OUT/$1.log"; } # PROGRAM
 
 tap_header
 begin
-need xfrm_wire xfrm_wire32
+need xfrm_wire
 why_not=$(no_32_bits)
 hosts_up && flow_add transport v4 crypto && flow_add tunnel v6 packet &&
 	flow_add transport v4 crypto && ok "set-up" || not_ok "set-up"

@@ -6,7 +6,12 @@
 
 SUITE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-. "$SUITE/../../../../net/xfrm_offload/lib.sh"
+# Where the suite is installed, what it shares with net/xfrm_offload is beside it.
+SHARED=$SUITE
+[[ -r $SHARED/lib.sh ]] || SHARED=$SUITE/../../../../net/xfrm_offload
+. "$SHARED/lib.sh"
+# What was built with the suite comes before what was built for other tests.
+PATH=$SUITE:$PATH
 . "$SUITE/verdict.sh"
 . "$SUITE/ends.sh"
 . "$SUITE/kinds.sh"
@@ -57,9 +62,7 @@ find_esp_pairs()
 {
 	local path
 
-	for path in "$HERE" "$(dirname "$(command -v esp_pairs)")"; do
-		[[ -x $path/esp_pairs ]] && PROGRAMS=$path && return
-	done
+	path=$(command -v esp_pairs) && PROGRAMS=$(dirname "$path")
 }
 
 look_for_the_device()
@@ -145,8 +148,8 @@ tap_header
 ((EUID == 0)) || skip_all "needs root"
 configure
 need ip ethtool ping jq python3 tcpdump tshark
-find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
-find_esp_pairs || skip_all "needs esp_pairs (make in ../../../../net/xfrm_offload)"
+find_tool || skip_all "needs xfrmctl: see README.md"
+find_esp_pairs || skip_all "needs esp_pairs: see README.md"
 begin_here
 requirements_read "$SUITE/requirements.tsv"
 look_for_the_device
