@@ -8,7 +8,9 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 LAB=$TOP/tools/testing/lab
 BUILD=$TOP/build
 LINUX_PACKAGE=linux-source-6.12
-LINUX_VERSION=$(cat "$LAB/linux-version")
+KNOWN_VERSIONS=$(grep -v '^#' "$LAB/linux-versions")
+# the newest of them
+LINUX_VERSION=${KNOWN_VERSIONS%%$'\n'*}
 
 # The words that run a command in namespaces of a guest. root is not needed for them.
 namespaces=(unshare --mount --pid --kill-child=KILL --propagation unchanged)

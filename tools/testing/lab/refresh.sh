@@ -4,6 +4,7 @@
 # after the one before it, and later ones move up only if they must.
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$LAB/series.sh"
 
 tree=$BUILD/linux
 [ -e "$tree/.git" ] || die "there is no $tree: run 'make tree' first"
@@ -55,4 +56,4 @@ for patch in "$scratch"/named/*.patch; do
 	cp "$patch" "$TOP/patches/"
 done
 git -C "$tree" tag -f patched >/dev/null
-cat "$TOP"/patches/*.patch | sha256sum >"$tree/.git/lab-patches"
+patches_id "$(git -C "$tree" rev-parse base)" "$TOP"/patches/*.patch >"$tree/.git/lab-patches"

@@ -7,7 +7,8 @@ set -eu
 log=$BUILD/setup.log
 needed_mb=1000
 
-wanted() { grep -v '^#' "$LAB/packages"; }
+# LINUX= names another kernel source than Debian's.
+wanted() { grep -v -e '^#' ${LINUX:+-e "^$LINUX_PACKAGE\$"} "$LAB/packages"; }
 
 # The packages of the list that are not installed. dpkg-query prints nothing of those it never heard of.
 missing() {
@@ -82,4 +83,8 @@ check_distribution
 check_root "${packages[@]}"
 check_disk
 install "${packages[@]}"
-say "installed; $LINUX_PACKAGE is $(dpkg-query -W -f '${Version}' "$LINUX_PACKAGE")"
+if [ -n "${LINUX-}" ]; then
+	say "installed"
+else
+	say "installed; $LINUX_PACKAGE is $(dpkg-query -W -f '${Version}' "$LINUX_PACKAGE")"
+fi

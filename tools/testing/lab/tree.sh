@@ -6,11 +6,15 @@
 # tree (commits, edits) is never thrown away: then this ends with a sentence.
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$LAB/series.sh"
+. "$LAB/archive.sh"
+. "$LAB/source.sh"
 
 usage() {
 	cat <<-EOF
 	usage: tree.sh [--stock]
 	  --stock   the other tree, build/stock-linux: the kernel as it is, with our simulated NIC only
+	LINUX=PATH makes it of that kernel tree or tarball, not of Debian's source.
 	EOF
 }
 
@@ -44,41 +48,109 @@ is_replaceable() { [[ " ${replaceable[*]} " == *" $1 "* ]]; }
 
 # --- the pristine source
 
-# Measured: source 1.7 GB, its git objects 0.6 GB, a build 0.2 GB; the stock tree shares the objects.
-need_disk() {
-	local free
+# The commit of the source in $fresh, in the repository $1: what the tag `base` is for.
+base_commit() {
+	local when='2024-11-17 00:00:00 +0000' commit lead
 
-	mkdir -p "$BUILD"
-	free=$(df --output=avail -m "$BUILD" | tail -n 1)
-	[ "$free" -ge "$1" ] || die "$BUILD needs $1 MB, only $free MB are free there: make room, or move the repository"
+	commit=$(tree_of "$fresh" "$1")
+	commit=$(GIT_AUTHOR_DATE=$when GIT_COMMITTER_DATE=$when git --git-dir="$1" "${as_lab[@]}" \
+		commit-tree "$commit" -m "Linux $version, as in $origin")
+	mapfile -t lead < <(lead_for "$version")
+	[ ${#lead[@]} = 0 ] || {
+		say "adding what Linux $version lacks: ${#lead[@]} of $(dirname "${lead[0]#"$TOP"/}")" >&2
+		commit=$(commit_series "$1" "$commit" "$scratch/trial" "${lead[@]}")
+	}
+	echo "$commit"
 }
 
-unpack() {
-	local source=/usr/src/$LINUX_PACKAGE.tar.xz fresh=$BUILD/linux.unpacking package when='2024-11-17 00:00:00 +0000'
-
-	[ -e "$source" ] || die "the kernel source $source is missing: run 'make setup', which installs $LINUX_PACKAGE"
-	need_disk 3000
-	say "unpacking $source"
-	mkdir -p "$BUILD"
-	rm -rf "$fresh"
-	mkdir "$fresh"
-	tar -C "$fresh" --strip-components=1 -I "xz -T0" -xf "$source" ||
-		die "unpacking $source failed: reinstall it with 'apt-get install --reinstall $LINUX_PACKAGE'"
-	package=$(dpkg-query -W -f '${Version}' "$LINUX_PACKAGE" 2>/dev/null) || package=unknown
+make_tree() {
+	local made=$unpacked
 
 	say "making it a git tree (87,000 files)"
-	git -C "$fresh" init -q -b "$branch"
+	[ "$fresh" = "$unpacked" ] || { need_disk 3000; rm -rf "$made"; mkdir "$made"; }
+	git -C "$made" init -q -b "$branch"
 	# so many loose objects are fine, packing them takes minutes
-	git -C "$fresh" config gc.auto 0
-	git -C "$fresh" -c core.compression=1 -c core.fsync=none add -A -f
-	GIT_AUTHOR_DATE=$when GIT_COMMITTER_DATE=$when git -C "$fresh" "${as_lab[@]}" \
-		commit -q -m "Linux $(linux_version "$fresh"), as in Debian's $LINUX_PACKAGE $package"
-	git -C "$fresh" tag base
-	mv "$fresh" "$tree"
+	git -C "$made" config gc.auto 0
+	git -C "$made" update-ref "refs/heads/$branch" "$(base_commit "$made/.git")"
+	git -C "$made" tag base
+	# The list of files is that of the source: of these very files, or of the ones to write.
+	[ "$fresh" != "$made" ] || cp "$made/.git/lab-source-index" "$made/.git/index"
+	git -C "$made" reset -q --hard
+	mv "$made" "$tree"
 }
 
-linux_version() {
-	sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = (.*)/\2/p' "$1/Makefile" | paste -sd.
+# The tree goes on to another source. Its old commits stay in its repository.
+change_base() {
+	local base file
+
+	say "moving build/linux from Linux $(linux_version "$tree") to $version"
+	base=$(base_commit "$tree/.git")
+	for file in "${replaceable[@]}"; do
+		git_tree update-index --no-skip-worktree "$file"
+		git_tree checkout -q -- "$file"
+	done
+	git_tree reset -q --keep "$base"
+	git_tree tag -f base >/dev/null
+	git_tree tag -f "$patched" >/dev/null
+	[ "$fresh" != "$unpacked" ] || rm -rf "$unpacked"
+}
+
+# What the tree was made of: "installed" or "named", whether another one had to stand in, and the key of what was wanted.
+write_record() { printf '%s\n' "$1" "${fallback:-}" "$2" >"$record"; }
+recorded() { sed -n "$1p" "$record" 2>/dev/null; }
+
+# Makes the tree, or moves it, if it is not of the source that is wanted.
+get_source() {
+	local path='' key='' kind=installed
+
+	if [ -n "${LINUX-}" ]; then
+		path=$(named_source)
+		kind=named
+		[ "$path" != "$(realpath "$installed" 2>/dev/null)" ] || kind=installed
+	fi
+	if [ ! -e "$tree/.git" ]; then
+		if [ -n "$path" ]; then open_named "$path"; else open_default; fi
+		make_tree
+		record=$tree/.git/lab-source
+	else
+		[ -e "$record" ] || adopt
+		key=$(wanted_key "$path")
+		if [ -z "$path" ] && [ "$(recorded 1)" = installed ]; then
+			[ -z "$key" ] || [ "$key" = "$(recorded 3)" ] || note_upgrade
+			return 0
+		fi
+		[ "$key" != "$(recorded 3)" ] || [ -n "$(recorded 2)" ] || return 0
+		refuse_lost_work
+		if [ -n "$path" ]; then open_named "$path"; else open_default; fi
+		change_base
+	fi
+	write_record "$kind" "$(wanted_key "$path")"
+}
+
+wanted_key() { # PATH
+	local path=${1:-$installed}
+
+	if [ -d "$path" ]; then
+		echo "$path $(tree_of "$path" "$tree/.git")"
+	elif [ -e "$path" ]; then
+		key_of "$path"
+	fi
+}
+
+# A tree that was made before there were records is of the installed source, unless that has another version.
+adopt() {
+	local package
+
+	package=$(dpkg-query -W -f '${Version}' "$LINUX_PACKAGE" 2>/dev/null) || package=
+	if [[ $(git_tree log -1 --format=%s base) == *" $package" ]]; then
+		write_record installed "$(wanted_key '')"
+	else
+		write_record installed unknown
+	fi
+}
+
+note_upgrade() {
+	note "$LINUX_PACKAGE has been upgraded, build/linux is still Linux $(linux_version "$tree"): 'make tree LINUX=$installed' moves it to the new one (a rebuild of about 10 minutes)"
 }
 
 # The stock tree shares the other's objects.
@@ -92,17 +164,32 @@ branch_off() {
 
 # --- patches
 
-# The commit that $1 becomes on top of $2, made without touching the tree's files.
-commit_patch() {
-	local patch=$1 parent=$2 new_tree
+# The commit that a patch becomes on top of $2 in the repository $1, made without touching the tree's files.
+commit_patch() { # GITDIR PARENT PATCH
+	local git=(git --git-dir="$1" "${as_lab[@]}") parent=$2 new_tree
 
-	git_tree mailinfo "$scratch/message" "$scratch/diff" <"$patch" >"$scratch/info"
-	git_tree apply --cached --whitespace=nowarn "$scratch/diff" 2>"$scratch/errors" || return
-	new_tree=$(git_tree write-tree)
+	"${git[@]}" mailinfo "$scratch/message" "$scratch/diff" <"$3" >"$scratch/info" &&
+		"${git[@]}" apply --cached --whitespace=nowarn "$scratch/diff" &&
+		new_tree=$("${git[@]}" write-tree) || return
 	field() { sed -n "s/^$1: //p" "$scratch/info"; }
 	{ field Subject; echo; cat "$scratch/message"; } >"$scratch/text"
 	GIT_AUTHOR_NAME=$(field Author) GIT_AUTHOR_EMAIL=$(field Email) GIT_AUTHOR_DATE=$(field Date) \
-		GIT_COMMITTER_DATE=$(field Date) git_tree commit-tree "$new_tree" -p "$parent" -F "$scratch/text"
+		GIT_COMMITTER_DATE=$(field Date) "${git[@]}" commit-tree "$new_tree" -p "$parent" -F "$scratch/text"
+}
+
+# The last commit of patches that were made to fit, in OUT, on top of PARENT.
+commit_series() { # GITDIR PARENT OUT PATCH...
+	local gitdir=$1 head=$2 out=$3 patch
+
+	shift 3
+	export GIT_INDEX_FILE=$scratch/index
+	git --git-dir="$gitdir" read-tree "$head"
+	for patch in "$@"; do
+		head=$(commit_patch "$gitdir" "$head" "$out/$(basename "$patch")") ||
+			die "$(basename "$patch") cannot be committed: see what git says above"
+	done
+	unset GIT_INDEX_FILE
+	echo "$head"
 }
 
 refuse_lost_work() {
@@ -120,37 +207,55 @@ refuse_lost_work() {
 		die "$tree/$edited was edited and not committed: commit it and run 'make refresh', or undo it with 'git -C $tree checkout $edited'"
 }
 
+# The files of the base that patches change, in $scratch/base
+base_files() {
+	local files
+
+	mapfile -t files < <(comm -12 <(changed_by "${patches[@]}") <(git_tree ls-tree -r --name-only base | sort))
+	mkdir -p "$scratch/base"
+	[ ${#files[@]} = 0 ] || git_tree archive base -- "${files[@]}" | tar -C "$scratch/base" -xf -
+}
+
 apply_patches() {
-	local patch head scratch
+	local head less
 
 	refuse_lost_work
-	scratch=$(mktemp -d)
-	# shellcheck disable=SC2064  # the directory of now
-	trap "rm -rf $scratch" EXIT
-	export GIT_INDEX_FILE=$scratch/index
-	head=$(git_tree rev-parse base)
-	git_tree read-tree "$head"
-	say "applying ${#patches[@]} patches to Linux $(linux_version "$tree")"
-	for patch in "${patches[@]}"; do
-		head=$(commit_patch "$patch" "$head") || {
-			sed 's/^/  | /' "$scratch/errors" >&2
-			die "patches/$(basename "$patch") does not apply to Linux $(linux_version "$tree")$(made_for): do 'git -C $tree reset --keep base', 'git -C $tree am -3 $TOP/patches/*.patch', mend what it stops at, then 'make refresh'"
-		}
-	done
-	unset GIT_INDEX_FILE
+	base_files
+	if ! fit "$scratch/base" "$scratch/fitted" "${patches[@]}"; then
+		describe_misfit "$scratch/fitted" "$(linux_version "$tree")"
+		# Where a known version does not take them, the patches are at fault.
+		if [ "$branch" = stock ] || [ -n "${LINUX-}" ] || is_known "$(linux_version "$tree")"; then
+			die "$misfit: do 'git -C $tree reset --keep base', 'git -C $tree am -3 $TOP/patches/*.patch', mend what it stops at, then 'make refresh'"
+		fi
+		elsewhere
+	fi
+	is_known "$(linux_version "$tree")" ||
+		note "nobody has tried the patches on Linux $(linux_version "$tree") yet (known to work: $LINUX_VERSION); going on, they apply"
+	less=$(reported "$scratch/fitted" less)
+	say "applying ${#patches[@]} patches to Linux $(linux_version "$tree")${less:+, with less context: $less}"
+	head=$(commit_series "$(git_tree rev-parse --path-format=absolute --git-common-dir)" "$(git_tree rev-parse base)" \
+		"$scratch/fitted" "${patches[@]}")
 	# Only files that differ between the two commits are written.
 	git_tree reset -q --keep "$head"
 	git_tree tag -f "$patched" >/dev/null
-	patches_id >"$applied"
+	base_and_patches >"$applied"
 }
 
-made_for() {
-	[ "$(linux_version "$tree")" = "$LINUX_VERSION" ] || printf ' (they were made for %s)' "$LINUX_VERSION"
+# The patches were changed, and fit this source no more: perhaps the one that is installed now, or one of the archive.
+elsewhere() {
+	if [ -e "$installed" ] && [ "$(wanted_key '')" != "$(recorded 3)" ]; then
+		say "$misfit"
+		open_default
+	else
+		open_known "$(linux_version "$tree")"
+	fi
+	change_base
+	write_record installed "$(wanted_key '')"
+	base_files
+	fit "$scratch/base" "$scratch/fitted" "${patches[@]}"
 }
 
-patches_id() {
-	[ ${#patches[@]} = 0 ] || cat "${patches[@]}" | sha256sum
-}
+base_and_patches() { patches_id "$(git_tree rev-parse base)" "${patches[@]}"; }
 
 # --- our files
 
@@ -201,15 +306,19 @@ may_replace() {
 
 # --- what is there, what is missing
 
-if [ ! -e "$tree/.git" ]; then
-	if [ "$branch" = stock ]; then branch_off; else unpack; fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch" "$unpacked"' EXIT
+record=$BUILD/linux/.git/lab-source
+
+if [ "$branch" != stock ]; then
+	get_source
+elif [ ! -e "$tree/.git" ]; then
+	branch_off
 fi
 applied=$(git_tree rev-parse --path-format=absolute --git-path lab-patches)
 links=$(git_tree rev-parse --path-format=absolute --git-path lab-links)
 
-[ "$(linux_version "$tree")" = "$LINUX_VERSION" ] ||
-	note "the source is Linux $(linux_version "$tree"), the patches were made for $LINUX_VERSION; going on, they may apply all the same"
-if [ "$(patches_id)" != "$(cat "$applied" 2>/dev/null)" ]; then
+if [ "$(base_and_patches)" != "$(cat "$applied" 2>/dev/null)" ]; then
 	apply_patches
 fi
 link_ours

@@ -53,6 +53,12 @@ everything_there() {
 check "nothing is missing: silent" everything_there
 
 fresh
+rm -f "$scratch/called"
+LINUX=/some/where setup
+not_its_source() { ended_with 0 && grep -q "install --no-install-recommends bash bc" "$scratch/called" && ! grep -q linux-source "$scratch/called"; }
+check "LINUX=: all but Debian's kernel source" not_its_source
+
+fresh
 printf 'ID=fedora\nVERSION_ID=41\nPRETTY_NAME="Fedora 41"\n' >"$scratch/os-release"
 setup
 check "another distribution" one_sentence "this is Fedora 41, but the lab needs Debian 12 or 13"

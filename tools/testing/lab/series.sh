@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The series of patches on one version of Linux. Sourced.
+
+# 6.12.117, of the kernel in the directory $1
+linux_version() {
+	sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = (.*)/\2/p' "$1/Makefile" 2>/dev/null | paste -sd.
+}
+
+is_older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$@" | sort -V | head -n 1)" = "$1" ]; }
+
+# What versions older than that of a directory's name lack, and the series builds on: it becomes a part of the base.
+lead_for() { # VERSION
+	local dir
+
+	for dir in "$TOP"/patches/before-*/; do
+		[ ! -d "$dir" ] || ! is_older "$1" "$(basename "${dir#*before-}")" || printf '%s\n' "$dir"*.patch
+	done
+}
+
+# The files that patches change.
+changed_by() { # PATCH...
+	[ $# = 0 ] || sed -nE 's,^--- a/(.*),\1,p' "$@" | sort -u
+}
+
+# Makes patches fit the files below SOURCE, one after the other, and puts them into OUT, with a report.
+fit() { # SOURCE OUT PATCH...
+	local source=$1 out=$2
+
+	shift 2
+	rm -rf "$out"
+	mkdir -p "$out"
+	[ $# = 0 ] || python3 "$LAB/hunks.py" place "$source" "$out" "$@" >"$out/report"
+}
+
+# 0117 (net/sched/sch_generic.c:268), for each line of OUT's report that begins with WHAT
+reported() { # OUT WHAT
+	[ ! -e "$1/report" ] || sed -nE "s/^$2 ([0-9]+)[^ ]* (.*)/\1 (\2)/p" "$1/report" | paste -sd, | sed 's/,/, /g'
+}
+
+patches_id() { # BASE PATCH...
+	{ echo "$1"; shift; [ $# = 0 ] || cat "$@"; } | sha256sum
+}
