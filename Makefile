@@ -54,6 +54,9 @@ tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 check-all: ## every command above, in full: hours (.ci/run runs a part of the long ones)
 	@$(LAB)/every.sh
 
+bases: setup ## try the patches on each version of the source in Debian's archives
+	@$(LAB)/bases.sh
+
 refresh: ## turn commits made in build/linux back into patches/
 	@$(LAB)/refresh.sh
 
@@ -66,4 +69,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all refresh pages style clean
+.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all bases refresh pages style clean

@@ -6,6 +6,7 @@
 #        kernel.sh --smp               ours for QEMU, with more checks: build/smp/vmlinux
 #        kernel.sh --stock             the stock one, with our simulated NIC: build/um-stock/linux
 #        kernel.sh --drivers           nothing to run: every driver that we change, with W=1 and sparse
+#        kernel.sh --base DIR OBJECT... nothing to run: objects of the kernel in DIR/linux, into DIR/um
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -34,6 +35,11 @@ case ${1-} in
 	;;
 --drivers)
 	out=$BUILD/drivers
+	fragments+=("$LAB/drivers.config")
+	;;
+--base)
+	tree=$2/linux
+	out=$2/um
 	fragments+=("$LAB/drivers.config")
 	;;
 --check) ;;
@@ -134,8 +140,21 @@ drivers() {
 	say "compiled after $(minutes $((SECONDS - started))): $log"
 }
 
+# Objects of a tree that nothing is linked from.
+only() { # OBJECT...
+	local started=$SECONDS
+
+	say "compiling $# objects of Linux $(sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = //p' "$tree/Makefile" | paste -sd.)"
+	kernel_make -j"$(nproc)" "$@" >"$log" 2>&1 || fail "they do not compile"
+	say "compiled after $(minutes $((SECONDS - started))): $log"
+}
+
 set -o pipefail
-if [ "${1-}" = --check ]; then
+if [ "${1-}" = --base ]; then
+	shift 2
+	configure
+	only "$@"
+elif [ "${1-}" = --check ]; then
 	shift
 	check "$@"
 elif [ "${1-}" = --drivers ]; then
