@@ -5,6 +5,7 @@
 #include <linux/mlx5/device.h>
 #include <linux/mlx5/mlx5_ifc.h>
 
+#include "eswitch.h"
 #include "ipsec_seq.h"
 
 /* What the device says; @msb and @overlap are also what the driver wrote. */
@@ -239,6 +240,17 @@ static void numbers_go_there_and_back(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, high, c->msb + (c->overlap && !(c->low & BIT(31))));
 }
 
+/* Without an E-Switch no VF can have IPsec: nothing is in the way. */
+static void no_eswitch_refuses_nothing(struct kunit *test)
+{
+	struct mlx5_core_dev *mdev;
+
+	mdev = kunit_kzalloc(test, sizeof(*mdev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mdev);
+	KUNIT_EXPECT_TRUE(test, mlx5_eswitch_block_ipsec(mdev));
+	mlx5_eswitch_unblock_ipsec(mdev);
+}
+
 static struct kunit_case mlx5e_ipsec_seq_cases[] = {
 	KUNIT_CASE_PARAM(final_seq_is_the_last_number, seq_gen_params),
 	KUNIT_CASE_PARAM(final_seq_of_inbound_is_unknown, seq_gen_params),
@@ -248,6 +260,7 @@ static struct kunit_case mlx5e_ipsec_seq_cases[] = {
 	KUNIT_CASE(sa_without_numbers_is_refused),
 	KUNIT_CASE(used_window_is_refused),
 	KUNIT_CASE_PARAM(numbers_go_there_and_back, seq_gen_params),
+	KUNIT_CASE(no_eswitch_refuses_nothing),
 	{}
 };
 
