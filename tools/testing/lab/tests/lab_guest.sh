@@ -141,6 +141,30 @@ else
 	skip "make shell runs what comes in, beside the two hosts" "there is no xfrmctl yet: make tool"
 fi
 
+leaves_others_alone() {
+	cat >"$scratch/program" <<-EOF
+		. "$TOP/tools/testing/selftests/net/xfrm_offload/lib.sh"
+		begin
+		hosts_up && flow_add transport v4 packet && on left ip link show nic0
+	EOF
+	cat >"$scratch/user" <<-EOF
+		ip netns add left
+		ip netns add cable
+		ip -n left link add theirs type dummy
+		echo "1 1" >/sys/bus/netdevsim/new_device
+		bash "$scratch/program" || exit
+		ip -n left link show theirs && echo /run/netns/* /sys/bus/netdevsim/devices/*
+	EOF
+	try "$boot" --mem 1G -- bash "$scratch/user"
+	ended_with 0 && says nic0 && says theirs && [ "$(tail -n 1 <<<"$said" | tr -d '\r')" = \
+		"/run/netns/cable /run/netns/left /sys/bus/netdevsim/devices/netdevsim1" ]
+}
+if [ -x "$BUILD/xfrmctl/xfrmctl" ]; then
+	check "tests take no name of a namespace or a netdevsim that is in use" leaves_others_alone
+else
+	skip "tests take no name of a namespace or a netdevsim that is in use" "there is no xfrmctl yet: make tool"
+fi
+
 # A guest can be kept from writing there, and nothing is left of it in the mounts of others.
 in_chroot() {
 	try "${namespaces[@]}" bash -c '

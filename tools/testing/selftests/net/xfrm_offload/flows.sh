@@ -210,7 +210,7 @@ give_back() # CAUSE
 	unbind | reload)
 		[[ $1 == reload ]] ||
 			echo "netdevsim$id" >"$NSIM/drivers/netdevsim/bind" || return
-		ip -n left link set eth0 name nic0 address "02:00:00:00:00:0$id" &&
+		ip -n left link set eth0 name nic0 address "$(nic_address left)" &&
 			plug left nic0 cable cableL || return ;;
 	move)
 		ip -n elsewhere link set nic0 netns left &&

@@ -19,10 +19,31 @@
 #
 # To be sourced, by lib.sh.
 
-# What a NIC is called on netdevsim's bus.
-declare -rA NIC_ID=([left]=1 [right]=2 [cableL]=3 [cableR]=4 [spare]=5 [cableS]=6)
 declare -r NSIM=/sys/bus/netdevsim
 declare -r NSIM_DEBUGFS=/sys/kernel/debug/netdevsim
+
+# What a NIC is called on netdevsim's bus: numbers that are free, with nothing
+# in front of their last digit if it can be.
+declare -A NIC_ID=([left]=1 [right]=2 [cableL]=3 [cableR]=4 [spare]=5 [cableS]=6)
+
+free_ids()
+{
+	local tens=0 nic
+
+	while compgen -G "$NSIM/devices/netdevsim${tens#0}[0-9]" >/dev/null; do
+		((++tens))
+	done
+	((tens)) || return 0
+	for nic in "${!NIC_ID[@]}"; do
+		NIC_ID[$nic]=$tens${NIC_ID[$nic]}
+	done
+}
+
+free_ids
+declare -r NIC_ID
+
+# Every NIC has an address of its own, so that peers know one that comes back.
+nic_address() { echo "02:00:00:00:00:0$((NIC_ID[$1] % 10))"; } # NIC
 
 # The device that SAs and policies are offloaded to.
 declare -A OFFLOAD_TO=([left]=nic0 [right]=nic0)
@@ -38,15 +59,14 @@ ifindex() # HOST IFACE
 		IFINDEX=${IFINDEX%:}
 }
 
-# A fresh netdevsim is called eth0 where nothing else is. It gets an address of
-# its own, so that peers know a NIC that comes back.
+# A fresh netdevsim is called eth0 where nothing else is.
 nic_add() # NIC HOST IFACE
 {
 	local id=${NIC_ID[$1]}
 
 	step "$2\$ echo '$id 1' >$NSIM/new_device"
 	on "$2" bash -c "echo '$id 1' >$NSIM/new_device &&
-		ip link set eth0 name $3 address 02:00:00:00:00:0$id"
+		ip link set eth0 name $3 address $(nic_address "$1")"
 }
 
 nic_exists() { [[ -e $NSIM/devices/netdevsim${NIC_ID[$1]} ]]; }

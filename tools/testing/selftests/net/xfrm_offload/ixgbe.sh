@@ -75,7 +75,7 @@ nic_add()
 	else
 		step "$2\$ echo '$id 1' >$NSIM/new_device"
 		on "$2" bash -c "echo '$id 1' >$NSIM/new_device &&
-			ip link set eth0 name $3 address 02:00:00:00:00:0$id"
+			ip link set eth0 name $3 address $(nic_address "$1")"
 	fi
 }
 

@@ -12,6 +12,15 @@
 #		a machine that is emulated
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# Network namespaces have their names in /run/netns. A program that makes some
+# has a /run/netns of its own, so that whoever else has a "left" keeps it: it is
+# run once more, in a mount namespace. Programs that use those of others set
+# NAMES_IN to their process, as the second run does.
+if ((EUID == 0)) && [[ -f $0 && ${NAMES_IN:-} != "$$" ]]; then
+	NAMES_IN=$$ exec unshare --mount sh -c 'mkdir -p /run/netns &&
+		mount -t tmpfs tmpfs /run/netns && exec "$@"' - "$BASH" "$0" "$@"
+fi
 # Where kselftest builds the programs in C, and xfrmctl.
 PATH=$HERE:$PATH
 
@@ -287,7 +296,6 @@ begin_here()
 	mkdir -p "$OUT"
 	exec {NEVER}<> <(:)
 	LOG_START=$(dmesg | wc -l)
-	all_down
 	trap 'all_down; keep_captures; rm -rf "$SCRATCH"' EXIT
 	trap 'exit 130' INT TERM
 }

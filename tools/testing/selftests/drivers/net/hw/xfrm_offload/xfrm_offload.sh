@@ -6,6 +6,8 @@
 
 SUITE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+# Namespaces are the caller's.
+NAMES_IN=$$
 # Where the suite is installed, what it shares with net/xfrm_offload is beside it.
 SHARED=$SUITE
 [[ -r $SHARED/lib.sh ]] || SHARED=$SUITE/../../../../net/xfrm_offload
