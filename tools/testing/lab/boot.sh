@@ -134,6 +134,7 @@ smp() {
 	printf ' )\n'
 	printf 'top=%q cwd=%q tty=%q limit=%q\n' "$TOP" "$PWD" "$tty" "$limit"
 	printf 'console=%q off=%q share=( %s )\n' "$console" "$off" "${share[*]@Q}"
+	printf 'modules=%q\n' "$(dirname "$kernel")/root"
 	printf 'export LAB_SLOW=%q\n' "$slow"
 	for name in "${environment[@]}"; do
 		[ -z "${!name-}" ] || printf 'export %s=%q\n' "$name" "${!name}"

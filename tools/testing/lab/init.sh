@@ -3,7 +3,7 @@
 # Process 1 of a guest: mount, run one command in a session of its own, say how it ended, power off.
 # LAB_RUN, from the kernel's command line, is the directory on the host that boot.sh made for this guest.
 
-top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' share=() command=()
+top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' modules='' share=() command=()
 # shellcheck source=/dev/null
 . "$LAB_RUN/command"
 
@@ -11,7 +11,7 @@ export PATH=$top/build/xfrmctl:$top/build/selftests:/usr/local/sbin:/usr/local/b
 export HOME=/root LANG=C.UTF-8 USER=root LOGNAME=root SHELL=/bin/bash OUT=/run/lab/out
 unset LAB_RUN
 # The host's root has no modules of ours.
-export MODPROBE_OPTIONS="-d $top/build/um/root"
+export MODPROBE_OPTIONS="-d $modules"
 
 # mount(2) itself, for what mount(8) cannot be asked.
 mount_by_hand() { # SOURCE TARGET TYPE FLAGS DATA
@@ -59,6 +59,14 @@ mount_all() {
 	umount /run/host
 }
 
+# The kernel asks for modules without our environment.
+load_on_demand() {
+	[ -w /proc/sys/kernel/modprobe ] || return 0
+	printf '#!/bin/sh\nexec modprobe -d %q "$@"\n' "$modules" >/run/modprobe
+	chmod +x /run/modprobe
+	echo /run/modprobe >/proc/sys/kernel/modprobe
+}
+
 # By reboot(2), with the word of boot.sh for it: what ends the machine.
 power_off() {
 	sync
@@ -92,6 +100,7 @@ export TZ=UTC0
 
 ignore_suid
 mount_all
+load_on_demand
 end_in_time &
 hostname lab
 ip link set lo up

@@ -282,6 +282,7 @@ begin()
 {
 	((EUID == 0)) || skip_all "needs root"
 	need ip nsenter ping jq tcpdump tshark
+	[[ -w $NSIM/new_device ]] || modprobe -q netdevsim
 	[[ -w $NSIM/new_device ]] || skip_all "needs netdevsim (CONFIG_NETDEVSIM)"
 	find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
 	begin_here
