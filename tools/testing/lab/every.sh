@@ -81,6 +81,7 @@ mkdir -p "$results"
 # Without a kernel there is nothing to do for the rest.
 step demo 40 make demo || summary
 step shell 3 bash -c shell
+step bases 20 make bases
 step style 20 make style
 step test 45 make test
 step compare 25 make compare
