@@ -51,6 +51,9 @@ stock: tree # the kernel that `make compare` holds ours against
 tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 	@$(LAB)/tool.sh
 
+test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
+	@$(LAB)/releases.sh $(R)
+
 check-all: ## every command above, in full: hours (.ci/run runs a part of the long ones)
 	@$(LAB)/every.sh
 
@@ -69,4 +72,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool check-all bases refresh pages style clean
+.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool test-releases check-all bases refresh pages style clean
