@@ -83,7 +83,6 @@ step demo 40 make demo || summary
 step shell 3 bash -c shell
 step bases 20 make bases
 step style 20 make style
-step bases 20 make bases
 step test 45 make test
 step releases 40 make test-releases
 step compare 25 make compare
