@@ -23,6 +23,9 @@ compare: check kernel tool stock ## the demo's story on the stock core and on ou
 model: setup ## check the model of an unbind with spin: every interleaving, and every mutation of it
 	@$(LAB)/model.sh $(T)
 
+commands: check kernel tool ## type every command that the pages show, or some: make commands T=WORD
+	@$(LAB)/commands.sh $(T)
+
 shell: check kernel tool ## a root shell in our kernel, with the demo's two hosts set up
 	@$(LAB)/shell.sh
 
@@ -72,4 +75,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool test-releases check-all bases refresh pages style clean
+.PHONY: help commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool test-releases check-all bases refresh pages style clean

@@ -88,5 +88,6 @@ step releases 40 make test-releases
 step compare 25 make compare
 step model 30 make model
 step drivers 30 make drivers
+step commands 20 make commands
 step smp 90 make test-smp
 summary

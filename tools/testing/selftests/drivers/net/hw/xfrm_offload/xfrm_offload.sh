@@ -11,6 +11,7 @@ NAMES_IN=$$
 # Where the suite is installed, what it shares with net/xfrm_offload is beside it.
 SHARED=$SUITE
 [[ -r $SHARED/lib.sh ]] || SHARED=$SUITE/../../../../net/xfrm_offload
+# shellcheck source=../../../../net/xfrm_offload/lib.sh
 . "$SHARED/lib.sh"
 # What was built with the suite comes before what was built for other tests.
 PATH=$SUITE:$PATH
