@@ -140,10 +140,32 @@ drivers() {
 	say "compiled after $(minutes $((SECONDS - started))): $log"
 }
 
+# Does the configuration build an object? Where no Makefile names an option for it or a directory above it, it does.
+is_configured() { # OBJECT
+	local path=$1 part option
+
+	part=${path##*/}
+	while [[ $path == */* ]]; do
+		path=${path%/*}
+		option=$(sed -nE "s,.*\\$\\((CONFIG_\\w+)\\)\\s*[+:]?=(.*\\s)?$part(\\s.*)?$,\\1,p" "$tree/$path/Makefile" 2>/dev/null |
+			head -n 1) || :
+		[ -z "$option" ] || grep -qE "^$option=[ym]" "$out/.config" || return 1
+		part=${path##*/}/
+	done
+}
+
 # Objects of a tree that nothing is linked from.
 only() { # OBJECT...
-	local started=$SECONDS
+	local started=$SECONDS object wanted=()
 
+	for object in "$@"; do
+		if is_configured "$object"; then
+			wanted+=("$object")
+		else
+			say "not compiled, as User-mode Linux has no use for it: $object"
+		fi
+	done
+	set -- "${wanted[@]}"
 	say "compiling $# objects of Linux $(sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = //p' "$tree/Makefile" | paste -sd.)"
 	kernel_make -j"$(nproc)" "$@" >"$log" 2>&1 || fail "they do not compile"
 	say "compiled after $(minutes $((SECONDS - started))): $log"
