@@ -71,21 +71,20 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 }
 
 /* Inbound: bit n of @final->replay says whether seq - n was received. The
- * bitmaps of the stack are rings in which number s has place (s - 1) % window.
+ * bitmaps of the stack are rings in which number s, with all its 64 bits, has
+ * place (s - 1) % window.
  */
 static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
 				   const struct xfrm_dev_counters *final)
 {
-	u32 seq = lower_32_bits(final->seq);
-	u32 n;
+	u32 n, place;
 
-	esn->seq = seq;
+	esn->seq = lower_32_bits(final->seq);
 	esn->seq_hi = upper_32_bits(final->seq);
 	memset(esn->bmp, 0, esn->bmp_len * sizeof(u32));
 
 	for (n = 0; n < esn->replay_window && n < final->seq; n++) {
-		u32 place = (seq - n - 1) % esn->replay_window;
-
+		div_u64_rem(final->seq - n - 1, esn->replay_window, &place);
 		if (final->replay[n / 32] & BIT(n % 32))
 			esn->bmp[place / 32] |= BIT(place % 32);
 	}

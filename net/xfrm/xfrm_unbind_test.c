@@ -998,6 +998,10 @@ static const struct adopt_param adopt_params[] = {
 	{ "bitmap, not a power of two", 96, 12345, { 0xdeadbeef, 0x55, 0x1 } },
 	{ "esn, 128", 128, 0x1ffffffffULL, { 1, 2, 4, 8 }, true },
 	{ "esn, just wrapped", 128, 0x200000003ULL, { 0xff, 0, 0, 1 }, true },
+	{ "esn, 96, just wrapped", 96, 0x200000003ULL,
+	  { 0xff, 0x80000000, 0xf }, true },
+	{ "esn, 96, far from a wrap", 96, 0x380000003ULL,
+	  { 0xff, 0x80000000, 0xf }, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(adopt, adopt_params, name);

@@ -6,6 +6,7 @@
 #include <linux/mlx5/mlx5_ifc.h>
 
 #include "eswitch.h"
+#include "ipsec.h"
 #include "ipsec_seq.h"
 
 /* What the device says; @msb and @overlap are also what the driver wrote. */
@@ -251,6 +252,78 @@ static void no_eswitch_refuses_nothing(struct kunit *test)
 	mlx5_eswitch_unblock_ipsec(mdev);
 }
 
+/* What the hardware puts above the lower half of a number. */
+static u32 upper_of(const struct mlx5e_ipsec_esn_state *state, u32 low)
+{
+	return state->esn_msb + (state->overlap && !(low & BIT(31)));
+}
+
+static void expect_upper(struct kunit *test,
+			 const struct mlx5e_ipsec_esn_state *state, u64 first,
+			 u64 last)
+{
+	u64 numbers[] = {
+		first, first + 1, (first + last) / 2, last - 1, last
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		KUNIT_EXPECT_EQ_MSG(test,
+				    upper_of(state, lower_32_bits(numbers[i])),
+				    upper_32_bits(numbers[i]), "number %#llx",
+				    numbers[i]);
+}
+
+/* In the rings when the hardware's object changes; sent before it changes. */
+#define UNDER_WAY	BIT(24)
+
+/* Crypto offload: the stack counts, and tells the driver each 2^30 numbers. */
+static void esn_follows_what_was_sent(struct kunit *test)
+{
+	static const u64 starts[] = {
+		0, 0x3ffffff0, 0x80000000, 0xfffffff0, 0x100000000,
+		0x123456789a, 0x5fffffffff,
+	};
+	struct mlx5e_ipsec_sa_entry *sa_entry;
+	struct mlx5e_ipsec_esn_state before;
+	int i, step, window;
+	u64 seq;
+
+	sa_entry = kunit_kzalloc(test, sizeof(*sa_entry), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sa_entry);
+
+	for (i = 0; i < ARRAY_SIZE(starts) * 2; i++) {
+		struct xfrm_state *x;
+
+		x = new_state(test, XFRM_DEV_OFFLOAD_OUT, true);
+		window = i % 2 ? 64 : 0;
+		seq = starts[i / 2];
+		memset(sa_entry, 0, sizeof(*sa_entry));
+		sa_entry->x = x;
+		x->xso.type = XFRM_DEV_OFFLOAD_CRYPTO;
+		x->replay_esn->replay_window = window;
+		x->replay_esn->oseq = lower_32_bits(seq);
+		x->replay_esn->oseq_hi = upper_32_bits(seq);
+		mlx5e_ipsec_track_esn(sa_entry);
+		expect_upper(test, &sa_entry->esn_state, seq + 1,
+			     (seq | (BIT(30) - 1)) + UNDER_WAY);
+
+		for (step = 0; step < 10; step++) {
+			seq = (seq | (BIT(30) - 1)) + 1;
+			before = sa_entry->esn_state;
+			x->replay_esn->oseq = lower_32_bits(seq);
+			x->replay_esn->oseq_hi = upper_32_bits(seq);
+			if (!mlx5e_ipsec_track_esn(sa_entry))
+				KUNIT_EXPECT_EQ(test, before.esn_msb,
+						sa_entry->esn_state.esn_msb);
+			expect_upper(test, &before, seq, seq + UNDER_WAY);
+			expect_upper(test, &sa_entry->esn_state,
+				     seq - UNDER_WAY,
+				     seq + BIT(30) + UNDER_WAY);
+		}
+	}
+}
+
 static struct kunit_case mlx5e_ipsec_seq_cases[] = {
 	KUNIT_CASE_PARAM(final_seq_is_the_last_number, seq_gen_params),
 	KUNIT_CASE_PARAM(final_seq_of_inbound_is_unknown, seq_gen_params),
@@ -261,6 +334,7 @@ static struct kunit_case mlx5e_ipsec_seq_cases[] = {
 	KUNIT_CASE(used_window_is_refused),
 	KUNIT_CASE_PARAM(numbers_go_there_and_back, seq_gen_params),
 	KUNIT_CASE(no_eswitch_refuses_nothing),
+	KUNIT_CASE(esn_follows_what_was_sent),
 	{}
 };
 
