@@ -876,57 +876,39 @@ static struct kunit_suite rebind_suite = {
 	.test_cases = rebind_cases,
 };
 
-/* Where a converted policy has to stand. A chain is written as a table, 'o' for
- * an offloaded policy of another device, 's' for software, '*' for the one that
- * is converted; the last column says in which order they stand afterwards.
+/* Offloaded policies win, whatever priority software policies have: so one that
+ * is converted goes on to stand before them. 'o' is offloaded to another device,
+ * 's' software, '*' is converted.
  */
 struct convert_param {
-	const char *name;
-	struct {
-		char kind;
-		u32 priority;
-		u32 pos;
-	} chain[5];
-	const char *order;
+	const char *name, *chain;
 };
 
 static const struct convert_param convert_params[] = {
-	{ "alone", { { '*', 10, 0 } }, "0" },
-	{ "before worse", { { '*', 10, 9 }, { 's', 20, 1 } }, "01" },
-	{ "behind better", { { '*', 20, 1 }, { 's', 10, 9 } }, "10" },
-	{ "between", { { '*', 20, 5 }, { 's', 10, 1 }, { 's', 30, 2 } }, "102" },
-	{ "behind the older of equals",
-	  { { '*', 10, 5 }, { 's', 10, 3 }, { 's', 10, 7 } }, "102" },
-	{ "before the younger of equals",
-	  { { '*', 10, 1 }, { 's', 10, 3 } }, "01" },
-	{ "past the offloaded of others",
-	  { { 'o', 50, 8 }, { '*', 30, 4 }, { 'o', 20, 3 }, { 's', 10, 1 },
-	    { 's', 40, 2 } }, "02314" },
-	{ "stays before offloaded of worse priority",
-	  { { '*', 10, 4 }, { 'o', 20, 3 }, { 's', 30, 1 } }, "012" },
-	{ "never towards the head",
-	  { { 'o', 50, 8 }, { '*', 10, 1 } }, "01" },
-	{ "never past a worse one of software",
-	  { { '*', 50, 2 }, { 's', 55, 4 }, { 's', 40, 1 } }, "012" },
+	{ "alone", "*" },
+	{ "before software", "*s" },
+	{ "behind software that came later", "s*s" },
+	{ "among offloaded ones", "o*os" },
+	{ "two", "*o*ss" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(convert, convert_params, name);
 
-static void convert_sorts_in(struct kunit *test)
+static void convert_moves_nothing(struct kunit *test)
 {
 	const struct convert_param *p = test->param_value;
 	struct xfrm_policy *pol[5], *found;
 	struct hlist_head chain = {};
-	int n = strlen(p->order);
+	int n = strlen(p->chain);
 	LIST_HEAD(all);
 	int i, genid;
 
 	for (i = n - 1; i >= 0; i--) {
 		pol[i] = xfrm_policy_alloc(&init_net, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, pol[i]);
-		pol[i]->priority = p->chain[i].priority;
-		pol[i]->pos = p->chain[i].pos;
-		pol[i]->xdo.type = p->chain[i].kind == 's' ?
+		/* the converted one is the worst of all */
+		pol[i]->priority = p->chain[i] == '*' ? 100 : 10 + i;
+		pol[i]->xdo.type = p->chain[i] == 's' ?
 				   XFRM_DEV_OFFLOAD_UNSPECIFIED :
 				   XFRM_DEV_OFFLOAD_PACKET;
 		hlist_add_head(&pol[i]->bydst, &chain);
@@ -934,7 +916,7 @@ static void convert_sorts_in(struct kunit *test)
 	}
 
 	for (i = 0; i < n; i++) {
-		if (p->chain[i].kind != '*')
+		if (p->chain[i] != '*')
 			continue;
 		genid = atomic_read(&pol[i]->genid);
 		xfrm_policy_unbind_convert(pol[i]);
@@ -946,8 +928,9 @@ static void convert_sorts_in(struct kunit *test)
 
 	i = 0;
 	hlist_for_each_entry(found, &chain, bydst) {
-		KUNIT_EXPECT_PTR_EQ_MSG(test, found, pol[p->order[i] - '0'],
-					"place %d", i);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, found, pol[i], "place %d", i);
+		KUNIT_EXPECT_EQ(test, xfrm_policy_wins(found),
+				p->chain[i] != 's');
 		i++;
 	}
 	KUNIT_EXPECT_EQ(test, i, n);
@@ -969,7 +952,7 @@ static void only_converted_policies_yield(struct kunit *test)
 }
 
 static struct kunit_case convert_cases[] = {
-	KUNIT_CASE_PARAM(convert_sorts_in, convert_gen_params),
+	KUNIT_CASE_PARAM(convert_moves_nothing, convert_gen_params),
 	KUNIT_CASE(only_converted_policies_yield),
 	{}
 };

@@ -175,7 +175,7 @@ check hurts device cleartext -DXMIT_BEFORE_HW_ONLY -DCRYPTO -DNO_USER
 
 check holds chain
 check ends chain
-check hurts chain cleartext -DNO_SEQCOUNT
+check hurts chain cleartext -DCONVERT_MOVES
 check hurts chain cleartext -DREPLACE_WITHOUT_SEQCOUNT
 
 check holds replace

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * One hash chain of policies, node by node: a lookup without a lock walks it
- * while an unbind turns a policy into a software policy and moves it, and while
- * a user puts another policy in its place. The lookup never comes back empty,
+ * while an unbind turns a policy into a software policy, and while a
+ * user puts another policy in its place. The lookup never comes back empty,
  * nor with the policy that stands behind and lets everything pass.
  */
 
@@ -68,31 +68,23 @@ retry:
 	fi
 }
 
-#ifdef NO_SEQCOUNT
-#define write_begin()	skip
-#define write_end()	skip
+#ifdef CONVERT_MOVES
+/* As it would be sorted among software policies, without the seqcount */
+#define MOVE	hlist_del_rcu(OLD); hlist_add_behind_rcu(OLD, BEFORE)
 #else
-#define write_begin()	generation++
-#define write_end()	generation++
+#define MOVE	skip
 #endif
 
-/* C: xfrm_policy_unbind_convert() */
+/* C: xfrm_policy_unbind_convert(): the policy stays where it stands */
 proctype convert()
 {
 	byte prev;
 
 	LOCK(policy_lock);
-	write_begin();
 	if
-	:: linked[OLD] ->
-		/* C: xfrm_policy_sort_in() */
-		hlist_del_rcu(OLD);
-		printf("unbind: takes the policy off the chain\n");
-		hlist_add_behind_rcu(OLD, BEFORE);
-		printf("unbind: links it where it belongs\n")
+	:: linked[OLD] -> MOVE; printf("unbind: the policy is in software\n")
 	:: else
 	fi;
-	write_end();
 	UNLOCK(policy_lock)
 }
 

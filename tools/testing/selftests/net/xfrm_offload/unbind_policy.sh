@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Policies that lose their device become software policies where they stand:
-# same index, same priority, found by the same packets; in hash chains that
-# they share with policies of software and of another NIC, and in the trees of
+# same index, same priority, found by the same packets, which an offloaded policy
+# wins against software policies of better priority; in hash chains that they
+# share with policies of software and of another NIC, and in the trees of
 # prefixes. They still protect, also if their template is optional.
 
 . "$(dirname "$0")/lib.sh"
 
-declare -r A=10.1.0.1 B=10.2.0.1
+declare -r A=10.1.0.1 B=10.2.0.1 C=10.2.0.3
 
 # A policy for which there is no SA; its priority is its name.
 pol() # DEVICE|software DIR PRIORITY SELECTOR...
@@ -24,12 +25,12 @@ pol() # DEVICE|software DIR PRIORITY SELECTOR...
 # Same addresses, so one hash chain; then prefixes; each of three owners.
 mixed_policies()
 {
+	pol nic0 out 100 src $A dst $B &&
 	pol nic0 out 50 src $A dst $B proto udp dport 1001 &&
 	pol spare0 out 40 src $A dst $B proto udp dport 1002 &&
 	pol software out 45 src $A dst $B proto udp dport 1003 &&
 	pol nic0 out 60 src $A dst $B proto tcp &&
 	pol software out 55 src $A dst $B proto udp &&
-	pol nic0 out 100 src $A dst $B &&
 	pol software out 110 src $A dst $B sport 7 proto udp &&
 	pol nic0 out 200 src 10.1.0.0/16 dst 10.2.0.0/16 &&
 	pol software out 210 src 10.1.0.0/16 dst 10.2.0.0/24 &&
@@ -37,7 +38,10 @@ mixed_policies()
 	pol nic0 in 50 src $B dst $A proto udp sport 1001 &&
 	pol software in 55 src $B dst $A proto udp &&
 	pol nic0 in 200 src 10.2.0.0/16 dst 10.1.0.0/16 &&
-	pol software fwd 50 src $B dst $A
+	pol software fwd 50 src $B dst $A &&
+	pol software out 30 src $A dst $C proto udp dport 1006 &&
+	pol software out 20 src 10.1.0.0/16 dst $C proto udp dport 1007 &&
+	pol nic0 out 120 src $A dst $C
 }
 
 policies() # JQ-FIELDS
@@ -63,9 +67,17 @@ except OSError:
 	heard '.event == "acquire"' | jq -s '.[0].policy.priority'
 }
 
+# What packets to several places meet, in the order of the places.
+all_meet()
+{
+	meets $B 1001; meets $B 1002; meets $B 1003; meets $B 1004
+	meets 10.2.0.9 1004; meets 10.2.5.9 1009
+	meets $C 1006; meets $C 1007
+}
+
 where_they_stand()
 {
-	local before after
+	local before after met
 
 	ip -n left addr add $A/32 dev lo
 	nic_add spare left spare0 && ip -n left link set spare0 up
@@ -73,7 +85,10 @@ where_they_stand()
 		mixed_policies
 	before=$(policies .index,.priority,.dir,.action,.sel,.tmpls)
 	is "the NIC has some" "$(spd left |
-		jq '[.[] | select(.offload.dev == "nic0")] | length')" 6
+		jq '[.[] | select(.offload.dev == "nic0")] | length')" 7
+	met=$(all_meet | paste -sd' ')
+	is "offloaded policies win against better ones of software" \
+		"$met" "50 40 45 55 200 220 120 120"
 
 	nic_del left
 	after=$(policies .index,.priority,.dir,.action,.sel,.tmpls)
@@ -84,14 +99,8 @@ where_they_stand()
 	is "the other NIC keeps its own" "$(spd left |
 		jq '[.[] | select(.offload.dev == "spare0")] | length')" 2
 
-	is "a converted policy is found" "$(meets $B 1001)" 50
-	is "the other NIC's is found" "$(meets $B 1002)" 40
-	is "a software policy before a converted one is found" \
-		"$(meets $B 1003)" 45
-	is "a software policy between converted ones is found" \
-		"$(meets $B 1004)" 55
-	is "a converted prefix is found" "$(meets 10.2.0.9 1004)" 200
-	is "the other NIC's prefix is found" "$(meets 10.2.5.9 1009)" 220
+	is "each packet meets what it met before" \
+		"$(all_meet | paste -sd' ')" "$met"
 }
 
 what_a_user_can_do()
