@@ -18,13 +18,12 @@ struct flowi;
 struct net;
 struct net_device;
 struct netlink_ext_ack;
-struct nlattr;
 struct sk_buff;
 struct xfrm_dev_offload;
 struct xfrm_policy;
 struct xfrm_state;
 struct xfrm_tmpl;
-struct xfrm_usersa_info;
+struct xfrm_user_offload;
 
 /**
  * struct xfrm_dev_counters - where a device stopped in an SA
@@ -74,10 +73,9 @@ struct xfrm_unbound {
 int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack);
 int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack);
 int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol);
-int xfrm_bind_spare(struct net *net, const struct xfrm_usersa_info *p,
-		    struct nlattr **attrs, bool update,
-		    struct netlink_ext_ack *extack);
-int xfrm_bind_spared(struct xfrm_state *x, int spared);
+int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
+			struct xfrm_user_offload *xuo,
+			struct netlink_ext_ack *extack);
 
 void xfrm_dev_enter(struct net_device *dev);
 void xfrm_dev_leave(struct net_device *dev);
@@ -108,15 +106,9 @@ struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
 bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 #else
-static inline int xfrm_bind_spare(struct net *net,
-				  const struct xfrm_usersa_info *p,
-				  struct nlattr **attrs, bool update,
-				  struct netlink_ext_ack *extack)
-{
-	return 0;
-}
-
-static inline int xfrm_bind_spared(struct xfrm_state *x, int spared)
+static inline int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
+				      struct xfrm_user_offload *xuo,
+				      struct netlink_ext_ack *extack)
 {
 	return 0;
 }

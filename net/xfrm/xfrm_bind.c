@@ -289,72 +289,52 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 	return 0;
 }
 
+/* Is there a valid SA that a packet for @x would find? */
+static bool xfrm_bind_has_twin(struct xfrm_state *x)
+{
+	struct xfrm_state *y;
+	bool valid;
+
+	y = xfrm_state_lookup(xs_net(x), x->mark.v & x->mark.m, &x->id.daddr,
+			      x->id.spi, x->id.proto, x->props.family);
+	if (!y)
+		return false;
+	valid = READ_ONCE(y->km.state) == XFRM_STATE_VALID;
+	xfrm_state_put(y);
+
+	return valid;
+}
+
 /**
- * xfrm_bind_spare - keep a second SA of the same name off the hardware
+ * xfrm_bind_new_state - offload an SA that a request adds or updates
  * @net: netns
- * @p: the SA that a request wants to add or update
- * @attrs: attributes of the request; XFRMA_OFFLOAD_DEV may be taken out of it
- * @update: XFRM_MSG_UPDSA; otherwise XFRM_MSG_NEWSA
+ * @x: the SA, complete
+ * @xuo: the offload that is asked for
  * @extack: where a refusal is explained
  *
  * Which of two SAs of one address, SPI and protocol the hardware takes for a
  * packet is open, and the second one begins to count at its beginning: an IV
- * would come twice. So it must not be there for one moment, neither until the
- * stack finds that it has one already, nor until it has copied what an update
- * changes.
+ * would come twice. So the second one must not be there for one moment, neither
+ * until the stack finds that it has one already, nor until it has copied what an
+ * update changes. It stays off the hardware; xfrm_state_add() and
+ * xfrm_state_update() keep it out of the SAD, should the first one have lost its
+ * device, or gone, meanwhile.
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
- * Return: 0: go on; 1: go on, and hand that to xfrm_bind_spared(); -EEXIST.
+ * Return: 0, or what xfrm_dev_state_add() returns.
  */
-int xfrm_bind_spare(struct net *net, const struct xfrm_usersa_info *p,
-		    struct nlattr **attrs, bool update,
-		    struct netlink_ext_ack *extack)
+int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
+			struct xfrm_user_offload *xuo,
+			struct netlink_ext_ack *extack)
 {
-	struct xfrm_state *x;
-	struct xfrm_mark m;
-	bool valid;
-
-	if (!attrs[XFRMA_OFFLOAD_DEV])
+	if (xfrm_bind_has_twin(x)) {
+		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
 		return 0;
-
-	x = xfrm_state_lookup(net, xfrm_mark_get(attrs, &m), &p->id.daddr,
-			      p->id.spi, p->id.proto, p->family);
-	if (!x)
-		return 0;
-	valid = READ_ONCE(x->km.state) == XFRM_STATE_VALID;
-	xfrm_state_put(x);
-	if (!valid)
-		return 0;
-
-	if (!update) {
-		NL_SET_ERR_MSG(extack,
-			       "There is an SA with this address, SPI and protocol");
-		return -EEXIST;
 	}
-	attrs[XFRMA_OFFLOAD_DEV] = NULL;
-	return 1;
-}
-EXPORT_SYMBOL_GPL(xfrm_bind_spare);
 
-/**
- * xfrm_bind_spared - what becomes of an update after xfrm_bind_spare()
- * @x: the SA that the request described; the caller holds a reference
- * @spared: what xfrm_bind_spare() returned
- *
- * The SA to be updated may have lost its device meanwhile. Then @x took its
- * place, and without the offload that it was to have: it goes again.
- *
- * Context: process, under net->xfrm.xfrm_cfg_mutex.
- * Return: 0, or -EAGAIN.
- */
-int xfrm_bind_spared(struct xfrm_state *x, int spared)
-{
-	if (!spared || READ_ONCE(x->km.state) == XFRM_STATE_DEAD)
-		return 0;
-	xfrm_state_delete(x);
-	return -EAGAIN;
+	return xfrm_dev_state_add(net, x, xuo, extack);
 }
-EXPORT_SYMBOL_GPL(xfrm_bind_spared);
+EXPORT_SYMBOL_GPL(xfrm_bind_new_state);
 
 /**
  * xfrm_bind_larval - offload the state that stands for an ACQUIRE

@@ -876,6 +876,160 @@ static struct kunit_suite rebind_suite = {
 	.test_cases = rebind_cases,
 };
 
+/* An SA in the SAD, and a request for one of its name, as XFRM_MSG_UPDSA and
+ * XFRM_MSG_NEWSA construct it. The device of that request does not exist: it
+ * fails if it is asked.
+ */
+struct twins {
+	struct xfrm_state *x, *y;
+};
+
+static void name_state(struct xfrm_state *x)
+{
+	x->id.daddr.a4 = htonl(0x0a000001);
+	x->id.spi = htonl(0x4711);
+	x->id.proto = IPPROTO_ESP;
+	x->props.family = AF_INET;
+}
+
+static struct twins new_twins(struct kunit *test)
+{
+	struct xfrm_user_offload xuo = {
+		.ifindex = INT_MAX,
+		.flags = XFRM_OFFLOAD_PACKET,
+	};
+	struct bind_ctx *ctx = test->priv;
+	struct twins t;
+
+	t.x = xfrm_state_alloc(&init_net);
+	KUNIT_ASSERT_NOT_NULL(test, t.x);
+	name_state(t.x);
+	t.x->km.state = XFRM_STATE_VALID;
+	hold_dev(&t.x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_ASSERT_EQ(test, xfrm_bind_state(t.x, NULL), 0);
+	xfrm_state_hold(t.x);
+	xfrm_state_insert(t.x);
+
+	t.y = xfrm_state_alloc(&init_net);
+	KUNIT_ASSERT_NOT_NULL(test, t.y);
+	name_state(t.y);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_new_state(&init_net, t.y, &xuo, NULL),
+			0);
+	xfrm_state_hold(t.y);
+
+	return t;
+}
+
+static bool found(const struct xfrm_state *x)
+{
+	struct xfrm_state *y;
+
+	y = xfrm_state_lookup(&init_net, 0, &x->id.daddr, x->id.spi, x->id.proto,
+			      AF_INET);
+	if (y)
+		xfrm_state_put(y);
+
+	return y == x;
+}
+
+static void drop_twins(struct kunit *test, struct twins *t)
+{
+	if (t->y->km.state != XFRM_STATE_DEAD) {
+		t->y->km.state = XFRM_STATE_DEAD;
+		xfrm_state_put(t->y);
+	}
+	xfrm_state_put(t->y);
+	xfrm_state_delete(t->x);
+	xfrm_bind_flush_doomed();
+	xfrm_state_put(t->x);
+}
+
+static void update_needs_no_hardware(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	t.y->lft.hard_packet_limit = 815;
+	KUNIT_EXPECT_EQ(test, xfrm_state_update(t.y), 0);
+	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, t.x->lft.hard_packet_limit, 815);
+	KUNIT_EXPECT_EQ(test, t.y->km.state, XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	drop_twins(test, &t);
+}
+
+static void update_raced_by_an_unbind(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	nic.seq = 41;
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, xfrm_state_update(t.y), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_TRUE(test, t.x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, t.x->replay.oseq, 41);
+	KUNIT_EXPECT_TRUE(test, found(t.x));
+	drop_twins(test, &t);
+}
+
+static void update_raced_by_a_deletion(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	xfrm_state_delete(t.x);
+	KUNIT_EXPECT_EQ(test, xfrm_state_update(t.y), -ESRCH);
+	KUNIT_EXPECT_FALSE(test, found(t.y));
+	drop_twins(test, &t);
+}
+
+static void add_beside_a_valid_one(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(t.y), -EEXIST);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	KUNIT_EXPECT_TRUE(test, found(t.x));
+	drop_twins(test, &t);
+}
+
+/* It would be in software, and nobody asked for that. */
+static void add_raced_by_an_unbind(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(t.y), -EEXIST);
+	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_TRUE(test, found(t.x));
+	drop_twins(test, &t);
+}
+
+static void add_raced_by_a_deletion(struct kunit *test)
+{
+	struct twins t = new_twins(test);
+
+	xfrm_state_delete(t.x);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(t.y), -EEXIST);
+	KUNIT_EXPECT_FALSE(test, found(t.y));
+	drop_twins(test, &t);
+}
+
+static struct kunit_case twin_cases[] = {
+	KUNIT_CASE(update_needs_no_hardware),
+	KUNIT_CASE(update_raced_by_an_unbind),
+	KUNIT_CASE(update_raced_by_a_deletion),
+	KUNIT_CASE(add_beside_a_valid_one),
+	KUNIT_CASE(add_raced_by_an_unbind),
+	KUNIT_CASE(add_raced_by_a_deletion),
+	{}
+};
+
+static struct kunit_suite twin_suite = {
+	.name = "xfrm_bind_twins",
+	.init = bind_init,
+	.exit = bind_exit,
+	.test_cases = twin_cases,
+};
+
 /* Offloaded policies win, whatever priority software policies have: so one that
  * is converted goes on to stand before them. 'o' is offloaded to another device,
  * 's' software, '*' is converted.
@@ -1071,5 +1225,5 @@ static struct kunit_suite adopt_suite = {
 	.test_cases = adopt_cases,
 };
 
-kunit_test_suites(&bind_suite, &packet_suite, &rebind_suite,
+kunit_test_suites(&bind_suite, &packet_suite, &rebind_suite, &twin_suite,
 		  &convert_suite, &adopt_suite);
