@@ -646,10 +646,13 @@ void xfrm_dev_leave(struct net_device *dev)
  */
 void xfrm_dev_enter(struct net_device *dev)
 {
-	u8 closed = dev->features & NETIF_F_HW_ESP ? 0 : XFRM_CLOSED_FEATURE;
+	struct xfrm_bound *b = &dev->xfrm_bound;
 
 	spin_lock_bh(&xfrm_bind_lock);
-	dev->xfrm_bound.closed = closed;
+	/* Its hardware comes back by xfrm_dev_rebind() only. */
+	b->closed &= XFRM_CLOSED_SUSPENDED;
+	if (!(dev->features & NETIF_F_HW_ESP))
+		b->closed |= XFRM_CLOSED_FEATURE;
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 

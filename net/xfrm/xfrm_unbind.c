@@ -300,7 +300,7 @@ void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason)
 		xfrm_bind_reap(dev);
 	}
 
-	xfrm_bind_open(dev, XFRM_CLOSED_UNBIND | XFRM_CLOSED_SUSPENDED);
+	xfrm_bind_open(dev, XFRM_CLOSED_UNBIND);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
 

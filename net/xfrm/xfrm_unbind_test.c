@@ -777,6 +777,32 @@ static void unbind_takes_the_suspended(struct kunit *test)
 	drop_policy(xp);
 }
 
+/* The driver frees its tables between the two, whatever a user does meanwhile. */
+static void unbind_keeps_the_suspension(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *y = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, y);
+	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	suspend(test);
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	switch_feature(test, 0);
+	switch_feature(test, NETIF_F_HW_ESP);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	xfrm_dev_leave(ctx->dev);
+	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	xfrm_dev_enter(ctx->dev);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	rebind(test);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	drop_state(x);
+	drop_state(y);
+}
+
 /* What a driver does around a reload of its firmware. */
 static void reloaded_device_goes_on(struct kunit *test)
 {
@@ -862,6 +888,7 @@ static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(rebind_forgets_the_deleted),
 	KUNIT_CASE(suspended_device_takes_nothing),
 	KUNIT_CASE(unbind_takes_the_suspended),
+	KUNIT_CASE(unbind_keeps_the_suspension),
 	KUNIT_CASE(reloaded_device_goes_on),
 	KUNIT_CASE(reloaded_device_that_refuses),
 	KUNIT_CASE(broken_sa_is_unbound),

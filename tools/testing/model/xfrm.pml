@@ -591,7 +591,7 @@ end_idle:
 	REAP(d, ours); \
 	check_told(); \
 	check_in_time(d); \
-	xfrm_bind_open(d, UNBIND | SUSPENDED)
+	xfrm_bind_open(d, UNBIND)
 
 /* --- net/xfrm/xfrm_rebind.c */
 
