@@ -4,6 +4,7 @@
 #define _NET_XFRM_BOUND_H
 
 #include <linux/types.h>
+#include <linux/workqueue_types.h>
 
 struct xfrm_dev_counters;
 
@@ -25,26 +26,36 @@ enum xfrm_closed {
 
 /**
  * struct xfrm_bound - what a net_device holds for xfrm
+ * @generation: counts outbound policies that were taken off the hardware; read
+ *	by packets, without a lock
  * @states: SAs that are offloaded to the device
  * @policies: policies that are offloaded to it
- * @dying_states: SAs deleted from the hardware and not yet freed there
- * @dying_policies: policies of that kind
  * @parked_states: SAs taken off the hardware for xfrm_dev_rebind() to put back
  * @parked_policies: policies of that kind
+ * @deferred_states: deleted SAs that wait for a grace period
+ * @deferred_policies: policies of that kind
+ * @ripe_states: deleted SAs whose grace period began before they came here
+ * @ripe_policies: policies of that kind
+ * @work: ends what is deferred
  * @pending: callbacks of the driver that are under way on behalf of single SAs
  *	and policies, or about to be; an unbind waits until there are none
  * @closed: enum xfrm_closed
  *
- * All zero is the right start. xfrm_bind_lock, in net/xfrm/xfrm_bind.c,
- * protects every field; who holds RTNL may read @closed.
+ * Zero-initialized, but for @work, which xfrm_bind_defer() initializes.
+ * xfrm_bind_lock, in net/xfrm/xfrm_bind.c, protects every field but
+ * @generation; with RTNL @closed may be read.
  */
 struct xfrm_bound {
+	u32			generation;
 	struct hlist_head	states;
 	struct hlist_head	policies;
-	struct hlist_head	dying_states;
-	struct hlist_head	dying_policies;
 	struct hlist_head	parked_states;
 	struct hlist_head	parked_policies;
+	struct hlist_head	deferred_states;
+	struct hlist_head	deferred_policies;
+	struct hlist_head	ripe_states;
+	struct hlist_head	ripe_policies;
+	struct work_struct	work;
 	unsigned int		pending;
 	u8			closed;
 };

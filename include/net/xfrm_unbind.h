@@ -95,7 +95,6 @@ void xfrm_dev_pull_stats(struct xfrm_state *x);
 void xfrm_dev_push_esn(struct xfrm_state *x);
 bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x);
 bool xfrm_dev_fills_csum(struct xfrm_state *x);
-int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo);
 bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb);
 
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
@@ -156,11 +155,6 @@ static inline void xfrm_dev_state_invalidate(struct xfrm_state *x,
 static inline bool xfrm_dev_fills_csum(struct xfrm_state *x)
 {
 	return false;
-}
-
-static inline int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo)
-{
-	return 0;
 }
 
 static inline bool xfrm_dev_received(const struct xfrm_policy *pol,

@@ -16,14 +16,146 @@
 
 #include "xfrm_bind.h"
 
-/* Protects struct xfrm_bound of every device, and @node and @stage of every
- * struct xfrm_dev_offload. Innermost: taken under xfrm_state.lock; nothing is
- * taken inside it and no driver is called under it.
+/* Protects struct xfrm_bound of every device and, of each SA and policy, the
+ * node that is in a list there. @stage of struct xfrm_dev_offload changes under
+ * it, but for the step to XFRM_BIND_NONE, which the owner takes. Taken under
+ * xfrm_state.lock. Inside it are only the locks of wake_up_var() and
+ * queue_work(); no driver is called under it.
  */
 static DEFINE_SPINLOCK(xfrm_bind_lock);
 
 /* How many bindings an unbind takes over before it lets others have the lock */
 #define XFRM_BIND_BATCH	64
+
+/* What differs between an SA and a policy. @node is xso_node or xdo_node. */
+struct xfrm_bind_kind {
+	struct xfrm_dev_offload *(*xdo)(struct hlist_node *node);
+	void (*hold)(struct hlist_node *node);
+	void (*put)(struct hlist_node *node);
+	void (*fence)(struct net_device *dev, struct hlist_node *node);
+	void (*delete)(const struct xfrmdev_ops *ops, struct hlist_node *node);
+	void (*free)(const struct xfrmdev_ops *ops, struct hlist_node *node);
+	struct hlist_head *(*deferred)(struct xfrm_bound *b);
+};
+
+static struct xfrm_state *xfrm_bind_state_of(struct hlist_node *node)
+{
+	return hlist_entry(node, struct xfrm_state, xso_node);
+}
+
+static struct xfrm_policy *xfrm_bind_policy_of(struct hlist_node *node)
+{
+	return hlist_entry(node, struct xfrm_policy, xdo_node);
+}
+
+static struct xfrm_dev_offload *xfrm_bind_state_xdo(struct hlist_node *node)
+{
+	return &xfrm_bind_state_of(node)->xso;
+}
+
+/* An offloaded object is referenced by the SAD, the SPD or the task inserting
+ * it. All of them end the binding before they drop that reference.
+ */
+static void xfrm_bind_hold_state(struct hlist_node *node)
+{
+	xfrm_state_hold(xfrm_bind_state_of(node));
+}
+
+static void xfrm_bind_put_state(struct hlist_node *node)
+{
+	xfrm_state_put(xfrm_bind_state_of(node));
+}
+
+static void xfrm_bind_fence_state(struct net_device *dev,
+				  struct hlist_node *node)
+{
+	struct xfrm_state *x = xfrm_bind_state_of(node);
+
+	WRITE_ONCE(x->xso.live, false);
+	x->xso.hw_only = 1;
+}
+
+static void xfrm_bind_delete_state(const struct xfrmdev_ops *ops,
+				   struct hlist_node *node)
+{
+	ops->xdo_dev_state_delete(xfrm_bind_state_of(node));
+}
+
+static void xfrm_bind_free_state(const struct xfrmdev_ops *ops,
+				 struct hlist_node *node)
+{
+	if (ops->xdo_dev_state_free)
+		ops->xdo_dev_state_free(xfrm_bind_state_of(node));
+}
+
+static struct hlist_head *xfrm_bind_deferred_states(struct xfrm_bound *b)
+{
+	return &b->deferred_states;
+}
+
+static const struct xfrm_bind_kind xfrm_bind_states = {
+	.xdo		= xfrm_bind_state_xdo,
+	.hold		= xfrm_bind_hold_state,
+	.put		= xfrm_bind_put_state,
+	.fence		= xfrm_bind_fence_state,
+	.delete		= xfrm_bind_delete_state,
+	.free		= xfrm_bind_free_state,
+	.deferred	= xfrm_bind_deferred_states,
+};
+
+static struct xfrm_dev_offload *xfrm_bind_policy_xdo(struct hlist_node *node)
+{
+	return &xfrm_bind_policy_of(node)->xdo;
+}
+
+static void xfrm_bind_hold_policy(struct hlist_node *node)
+{
+	xfrm_pol_hold(xfrm_bind_policy_of(node));
+}
+
+static void xfrm_bind_put_policy(struct hlist_node *node)
+{
+	xfrm_pol_put(xfrm_bind_policy_of(node));
+}
+
+static void xfrm_bind_fence_policy(struct net_device *dev,
+				   struct hlist_node *node)
+{
+	struct xfrm_dev_offload *xdo = &xfrm_bind_policy_of(node)->xdo;
+
+	WRITE_ONCE(xdo->live, false);
+	if (xdo->dir == XFRM_DEV_OFFLOAD_OUT)
+		xfrm_packet_offload_retire(dev);
+}
+
+static void xfrm_bind_delete_policy(const struct xfrmdev_ops *ops,
+				    struct hlist_node *node)
+{
+	if (ops->xdo_dev_policy_delete)
+		ops->xdo_dev_policy_delete(xfrm_bind_policy_of(node));
+}
+
+static void xfrm_bind_free_policy(const struct xfrmdev_ops *ops,
+				  struct hlist_node *node)
+{
+	if (ops->xdo_dev_policy_free)
+		ops->xdo_dev_policy_free(xfrm_bind_policy_of(node));
+}
+
+static struct hlist_head *xfrm_bind_deferred_policies(struct xfrm_bound *b)
+{
+	return &b->deferred_policies;
+}
+
+static const struct xfrm_bind_kind xfrm_bind_policies = {
+	.xdo		= xfrm_bind_policy_xdo,
+	.hold		= xfrm_bind_hold_policy,
+	.put		= xfrm_bind_put_policy,
+	.fence		= xfrm_bind_fence_policy,
+	.delete		= xfrm_bind_delete_policy,
+	.free		= xfrm_bind_free_policy,
+	.deferred	= xfrm_bind_deferred_policies,
+};
 
 /* Callbacks run outside the lock. While one does, @pending holds back an
  * unbind of the device, and with it the device.
@@ -86,25 +218,11 @@ static void xfrm_bind_exit(struct net_device *dev)
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
-/* Hang @xdo on @list of its device as @stage: the end of a callback. */
-static void xfrm_bind_settle(struct net_device *dev,
-			     struct xfrm_dev_offload *xdo,
-			     enum xfrm_bind_stage stage,
-			     struct hlist_head *list)
-{
-	spin_lock_bh(&xfrm_bind_lock);
-	WRITE_ONCE(xdo->stage, stage);
-	hlist_add_head(&xdo->node, list);
-	__xfrm_bind_exit(&dev->xfrm_bound);
-	spin_unlock_bh(&xfrm_bind_lock);
-}
-
-/* Take @xdo over if it is at @from: the start of a callback. The caller owns
- * the binding afterwards. Returns the device, or NULL if @xdo is not his.
+/* Become the owner of a binding, to run a callback. Returns the device, or NULL
+ * if another context owns the binding.
  */
 static struct net_device *xfrm_bind_take(struct xfrm_dev_offload *xdo,
-					 enum xfrm_bind_stage from,
-					 enum xfrm_bind_stage to)
+					 struct hlist_node *node)
 {
 	struct net_device *dev = NULL;
 
@@ -113,10 +231,10 @@ static struct net_device *xfrm_bind_take(struct xfrm_dev_offload *xdo,
 		return NULL;
 
 	spin_lock_bh(&xfrm_bind_lock);
-	if (xdo->stage == from) {
+	if (xdo->stage == XFRM_BIND_BOUND) {
 		dev = xdo->dev;
-		hlist_del_init(&xdo->node);
-		WRITE_ONCE(xdo->stage, to);
+		hlist_del_init(node);
+		WRITE_ONCE(xdo->stage, XFRM_BIND_DELETING);
 		dev->xfrm_bound.pending++;
 	}
 	spin_unlock_bh(&xfrm_bind_lock);
@@ -124,85 +242,194 @@ static struct net_device *xfrm_bind_take(struct xfrm_dev_offload *xdo,
 	return dev;
 }
 
-static void xfrm_bind_go_live(struct net_device *dev,
-			      struct xfrm_dev_offload *xdo)
+static void xfrm_bind_go_live(struct xfrm_dev_offload *xdo)
 {
-	xdo->hw_only = xdo->type == XFRM_DEV_OFFLOAD_PACKET;
-	rcu_assign_pointer(xdo->live_dev, dev);
+	/* After real_dev: pairs with xfrm_packet_offload_check() */
+	smp_store_release(&xdo->live, true);
+}
+
+static void xfrm_bind_state_go_live(struct xfrm_state *x)
+{
+	x->xso.hw_only = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_bind_go_live(&x->xso);
 
 	/* Pairs with xfrm_dev_state_invalidate(), which marks, then fences. */
 	smp_mb();
-	if (READ_ONCE(xdo->broken))
-		RCU_INIT_POINTER(xdo->live_dev, NULL);
+	if (READ_ONCE(x->broken))
+		WRITE_ONCE(x->xso.live, false);
 }
 
 /* Outbound, the driver's delete callback waits until no packet that passed a
  * test before is on its way to the hardware: that would send it as it is.
  * Larval states carry none.
  */
-static bool xfrm_bind_dooms(const struct xfrm_dev_offload *xdo)
+static bool xfrm_bind_deletes_late(const struct xfrm_dev_offload *xdo)
 {
 	return xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
 	       !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ);
 }
 
-/* Under xfrm_bind_lock; their nodes and all else of them belong to the work. */
-static struct xfrm_bind_batch xfrm_doomed;
-
-static void xfrm_doomed_work_fn(struct work_struct *work);
-static DECLARE_WORK(xfrm_doomed_work, xfrm_doomed_work_fn);
-
-static void xfrm_bind_doom(struct xfrm_dev_offload *xdo, struct hlist_head *list)
+/* The last callbacks of what was deleted. No packet uses it any more. */
+static void xfrm_bind_end(struct net_device *dev, struct hlist_node *node,
+			  const struct xfrm_bind_kind *kind)
 {
+	struct xfrm_dev_offload *xdo = kind->xdo(node);
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+
+	if (xfrm_bind_deletes_late(xdo))
+		kind->delete(ops, node);
+	kind->free(ops, node);
+	xfrm_bind_release(xdo);
+}
+
+/* One at a time, so that an unbind can take over what is left. */
+static void xfrm_bind_end_ripe(struct net_device *dev, struct hlist_head *ripe,
+			       const struct xfrm_bind_kind *kind)
+{
+	struct hlist_node *node;
+
+	for (;;) {
+		spin_lock_bh(&xfrm_bind_lock);
+		node = ripe->first;
+		if (node) {
+			hlist_del_init(node);
+			WRITE_ONCE(kind->xdo(node)->stage, XFRM_BIND_DELETING);
+			dev->xfrm_bound.pending++;
+		}
+		spin_unlock_bh(&xfrm_bind_lock);
+		if (!node)
+			return;
+
+		xfrm_bind_end(dev, node, kind);
+		xfrm_bind_exit(dev);
+		kind->put(node);
+		cond_resched();
+	}
+}
+
+/* One grace period for all that was deleted before it. An unbind of the device
+ * takes over what it finds deferred or ripe, and waits for this work: the work
+ * needs no reference to the device.
+ */
+static void xfrm_bind_work_fn(struct work_struct *work)
+{
+	struct xfrm_bound *b = container_of(work, struct xfrm_bound, work);
+	struct net_device *dev = container_of(b, struct net_device, xfrm_bound);
+
 	spin_lock_bh(&xfrm_bind_lock);
-	hlist_add_head(&xdo->node, list);
+	hlist_move_list(&b->deferred_states, &b->ripe_states);
+	hlist_move_list(&b->deferred_policies, &b->ripe_policies);
 	spin_unlock_bh(&xfrm_bind_lock);
 
-	queue_work(xfrm_gc_wq, &xfrm_doomed_work);
+	synchronize_net();
+
+	xfrm_bind_end_ripe(dev, &b->ripe_states, &xfrm_bind_states);
+	xfrm_bind_end_ripe(dev, &b->ripe_policies, &xfrm_bind_policies);
+}
+
+/* The hardware may go on with @node for a grace period. Once the lock is given
+ * up, an unbind may end the binding, and the device may go.
+ */
+static void xfrm_bind_defer(struct net_device *dev, struct hlist_node *node,
+			    const struct xfrm_bind_kind *kind)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+
+	kind->hold(node);
+
+	spin_lock_bh(&xfrm_bind_lock);
+	if (!b->work.func)
+		INIT_WORK(&b->work, xfrm_bind_work_fn);
+	WRITE_ONCE(kind->xdo(node)->stage, XFRM_BIND_DEFERRED);
+	hlist_add_head(node, kind->deferred(b));
+	queue_work(xfrm_gc_wq, &b->work);
+	__xfrm_bind_exit(b);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+static void xfrm_bind_delete(struct hlist_node *node,
+			     const struct xfrm_bind_kind *kind)
+{
+	struct xfrm_dev_offload *xdo = kind->xdo(node);
+	struct net_device *dev;
+
+	dev = xfrm_bind_take(xdo, node);
+	if (!dev)
+		return;
+
+	kind->fence(dev, node);
+	if (!xfrm_bind_deletes_late(xdo))
+		kind->delete(dev->xfrmdev_ops, node);
+	xfrm_bind_defer(dev, node, kind);
 }
 
 /**
- * xfrm_bind_flush_doomed - have the hardware forget what was deleted outbound
+ * xfrm_bind_flush - wait until a device has forgotten what was deleted
+ * @dev: a device that cannot go meanwhile
  *
  * Context: process, may sleep.
  * Return: true if there was something to wait for.
  */
-bool xfrm_bind_flush_doomed(void)
+bool xfrm_bind_flush(struct net_device *dev)
 {
-	return flush_work(&xfrm_doomed_work);
+	struct xfrm_bound *b = &dev->xfrm_bound;
+
+	return READ_ONCE(b->work.func) && flush_work(&b->work);
 }
 
 /* What is deleted and not yet forgotten may be in the way of a new one. */
-static bool xfrm_bind_made_room(int err)
+static bool xfrm_bind_made_room(struct net_device *dev, int err)
 {
 	return (err == -EEXIST || err == -ENOSPC || err == -EBUSY) &&
-	       xfrm_bind_flush_doomed();
+	       xfrm_bind_flush(dev);
 }
 
-/* The end of an add callback, unless the driver has said meanwhile that the SA is
- * broken: whoever looked into that found nothing to claim. He looks under the
- * same lock. Larval states carry nothing.
- */
-static bool xfrm_bind_settle_sound(struct net_device *dev, struct xfrm_state *x)
+/* On the list of its device: the end of an add callback, or of a rebind. */
+static void xfrm_bind_hang(struct net_device *dev, struct xfrm_dev_offload *xdo,
+			   struct hlist_node *node, struct hlist_head *list)
 {
+	lockdep_assert_held(&xfrm_bind_lock);
+
+	xdo->ifindex = dev->ifindex;
+	WRITE_ONCE(xdo->stage, XFRM_BIND_BOUND);
+	hlist_add_head(node, list);
+}
+
+/* The end of an add callback, unless the driver has said meanwhile that the SA
+ * is broken: its work found nothing to claim, under the same lock. Larval states
+ * carry nothing.
+ */
+static bool xfrm_bind_settle_state(struct net_device *dev, struct xfrm_state *x)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
 	bool sound;
 
 	spin_lock_bh(&xfrm_bind_lock);
-	sound = !READ_ONCE(x->xso.broken) ||
+	sound = !READ_ONCE(x->broken) ||
 		x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	if (sound) {
-		WRITE_ONCE(x->xso.stage, XFRM_BIND_BOUND);
-		hlist_add_head(&x->xso.node, &dev->xfrm_bound.states);
-		__xfrm_bind_exit(&dev->xfrm_bound);
+		xfrm_bind_hang(dev, &x->xso, &x->xso_node, &b->states);
+		__xfrm_bind_exit(b);
 	}
 	spin_unlock_bh(&xfrm_bind_lock);
 
 	return sound;
 }
 
+static void xfrm_bind_settle_policy(struct net_device *dev,
+				    struct xfrm_policy *xp)
+{
+	struct xfrm_bound *b = &dev->xfrm_bound;
+
+	spin_lock_bh(&xfrm_bind_lock);
+	xfrm_bind_hang(dev, &xp->xdo, &xp->xdo_node, &b->policies);
+	__xfrm_bind_exit(b);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
 static void xfrm_bind_undo_state(struct net_device *dev, struct xfrm_state *x)
 {
-	RCU_INIT_POINTER(x->xso.live_dev, NULL);
+	WRITE_ONCE(x->xso.live, false);
 	dev->xfrmdev_ops->xdo_dev_state_delete(x);
 	if (dev->xfrmdev_ops->xdo_dev_state_free)
 		dev->xfrmdev_ops->xdo_dev_state_free(x);
@@ -235,15 +462,15 @@ int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 		return err;
 
 	err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
-	if (err && !larval && xfrm_bind_made_room(err))
+	if (err && !larval && xfrm_bind_made_room(dev, err))
 		err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
 	if (err) {
 		xfrm_bind_exit(dev);
 		return err;
 	}
 
-	xfrm_bind_go_live(dev, &x->xso);
-	if (!xfrm_bind_settle_sound(dev, x)) {
+	xfrm_bind_state_go_live(x);
+	if (!xfrm_bind_settle_state(dev, x)) {
 		NL_SET_ERR_MSG(extack, "The device says that the SA is broken");
 		xfrm_bind_undo_state(dev, x);
 		return -EIO;
@@ -275,7 +502,7 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 
 	xp->xdo.real_dev = dev;
 	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
-	if (err && xfrm_bind_made_room(err))
+	if (err && xfrm_bind_made_room(dev, err))
 		err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
 	if (err) {
 		xp->xdo.real_dev = NULL;
@@ -283,9 +510,8 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 		return err;
 	}
 
-	xfrm_bind_go_live(dev, &xp->xdo);
-	xfrm_bind_settle(dev, &xp->xdo, XFRM_BIND_BOUND,
-			 &dev->xfrm_bound.policies);
+	xfrm_bind_go_live(&xp->xdo);
+	xfrm_bind_settle_policy(dev, xp);
 	return 0;
 }
 
@@ -357,7 +583,7 @@ int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
 	if (pol->xdo.type != XFRM_DEV_OFFLOAD_PACKET)
 		return 0;
 
-	dev = rcu_dereference(pol->xdo.live_dev);
+	dev = xfrm_offload_live_dev(&pol->xdo);
 	if (!dev)
 		return -ENODEV;
 
@@ -391,19 +617,12 @@ void xfrm_bind_release(struct xfrm_dev_offload *xdo)
 {
 	struct net_device *dev = xdo->dev;
 
-	RCU_INIT_POINTER(xdo->live_dev, NULL);
+	WRITE_ONCE(xdo->live, false);
 	WRITE_ONCE(xdo->dev, NULL);
 	xdo->real_dev = NULL;
 	xdo->offload_handle = 0;
 	WRITE_ONCE(xdo->stage, XFRM_BIND_NONE);
 	netdev_put(dev, &xdo->dev_tracker);
-}
-
-static void xfrm_bind_delete_state(struct net_device *dev, struct xfrm_state *x)
-{
-	dev->xfrmdev_ops->xdo_dev_state_delete(x);
-	xfrm_bind_settle(dev, &x->xso, XFRM_BIND_DELETED,
-			 &dev->xfrm_bound.dying_states);
 }
 
 /**
@@ -417,72 +636,9 @@ static void xfrm_bind_delete_state(struct net_device *dev, struct xfrm_state *x)
  */
 void xfrm_dev_state_delete(struct xfrm_state *x)
 {
-	struct xfrm_dev_offload *xso = &x->xso;
-	bool doom = xfrm_bind_dooms(xso);
-	struct net_device *dev;
-
-	dev = xfrm_bind_take(xso, XFRM_BIND_BOUND,
-			     doom ? XFRM_BIND_DOOMED : XFRM_BIND_DELETING);
-	if (!dev)
-		return;
-
-	RCU_INIT_POINTER(xso->live_dev, NULL);
-	xso->hw_only = 1;
-	if (doom) {
-		xfrm_state_hold(x);
-		xfrm_bind_doom(xso, &xfrm_doomed.states);
-		return;
-	}
-
-	xfrm_bind_delete_state(dev, x);
+	xfrm_bind_delete(&x->xso_node, &xfrm_bind_states);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_state_delete);
-
-/* The driver's free callback, the last of a binding. */
-static void xfrm_bind_free_state(struct net_device *dev, struct xfrm_state *x)
-{
-	if (dev->xfrmdev_ops->xdo_dev_state_free)
-		dev->xfrmdev_ops->xdo_dev_state_free(x);
-
-	xfrm_bind_release(&x->xso);
-	xfrm_bind_exit(dev);
-}
-
-static void xfrm_bind_free_policy(struct net_device *dev,
-				  struct xfrm_policy *xp)
-{
-	if (dev->xfrmdev_ops->xdo_dev_policy_free)
-		dev->xfrmdev_ops->xdo_dev_policy_free(xp);
-
-	xfrm_bind_release(&xp->xdo);
-	xfrm_bind_exit(dev);
-}
-
-/**
- * xfrm_dev_state_free - give up what the hardware keeps for a deleted SA
- * @x: SA without users
- *
- * Nothing to do if there is nothing left, as after an unbind.
- *
- * Context: process; takes xfrm_bind_lock.
- */
-void xfrm_dev_state_free(struct xfrm_state *x)
-{
-	struct net_device *dev;
-
-	dev = xfrm_bind_take(&x->xso, XFRM_BIND_DELETED, XFRM_BIND_FREEING);
-	if (dev)
-		xfrm_bind_free_state(dev, x);
-}
-
-static void xfrm_bind_delete_policy(struct net_device *dev,
-				    struct xfrm_policy *xp)
-{
-	if (dev->xfrmdev_ops->xdo_dev_policy_delete)
-		dev->xfrmdev_ops->xdo_dev_policy_delete(xp);
-	xfrm_bind_settle(dev, &xp->xdo, XFRM_BIND_DELETED,
-			 &dev->xfrm_bound.dying_policies);
-}
 
 /**
  * xfrm_dev_policy_delete - delete a policy from its hardware
@@ -495,71 +651,9 @@ static void xfrm_bind_delete_policy(struct net_device *dev,
  */
 void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 {
-	struct xfrm_dev_offload *xdo = &xp->xdo;
-	bool doom = xfrm_bind_dooms(xdo);
-	struct net_device *dev;
-
-	dev = xfrm_bind_take(xdo, XFRM_BIND_BOUND,
-			     doom ? XFRM_BIND_DOOMED : XFRM_BIND_DELETING);
-	if (!dev)
-		return;
-
-	RCU_INIT_POINTER(xdo->live_dev, NULL);
-	if (doom) {
-		xfrm_packet_offload_retire();
-		xfrm_pol_hold(xp);
-		xfrm_bind_doom(xdo, &xfrm_doomed.policies);
-		return;
-	}
-
-	xfrm_bind_delete_policy(dev, xp);
+	xfrm_bind_delete(&xp->xdo_node, &xfrm_bind_policies);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_policy_delete);
-
-/**
- * xfrm_dev_policy_free - give up what the hardware keeps for a deleted policy
- * @xp: policy without users
- *
- * Context: process or softirq; takes xfrm_bind_lock.
- */
-void xfrm_dev_policy_free(struct xfrm_policy *xp)
-{
-	struct net_device *dev;
-
-	dev = xfrm_bind_take(&xp->xdo, XFRM_BIND_DELETED, XFRM_BIND_FREEING);
-	if (dev)
-		xfrm_bind_free_policy(dev, xp);
-}
-
-/* One grace period for all that was deleted before it. */
-static void xfrm_doomed_work_fn(struct work_struct *work)
-{
-	struct xfrm_bind_batch doomed = {};
-	struct hlist_node *tmp;
-	struct xfrm_policy *xp;
-	struct xfrm_state *x;
-
-	spin_lock_bh(&xfrm_bind_lock);
-	hlist_move_list(&xfrm_doomed.states, &doomed.states);
-	hlist_move_list(&xfrm_doomed.policies, &doomed.policies);
-	spin_unlock_bh(&xfrm_bind_lock);
-
-	synchronize_net();
-
-	hlist_for_each_entry_safe(x, tmp, &doomed.states, xso.node) {
-		hlist_del_init(&x->xso.node);
-		xfrm_bind_delete_state(x->xso.dev, x);
-		xfrm_state_put(x);
-		cond_resched();
-	}
-
-	hlist_for_each_entry_safe(xp, tmp, &doomed.policies, xdo.node) {
-		hlist_del_init(&xp->xdo.node);
-		xfrm_bind_delete_policy(xp->xdo.dev, xp);
-		xfrm_pol_put(xp);
-		cond_resched();
-	}
-}
 
 static bool xfrm_bind_idle(struct xfrm_bound *b)
 {
@@ -601,8 +695,10 @@ bool xfrm_bind_close(struct net_device *dev, enum xfrm_closed why)
 	any = !hlist_empty(&b->states) || !hlist_empty(&b->policies) ||
 	      !hlist_empty(&b->parked_states) ||
 	      !hlist_empty(&b->parked_policies) ||
-	      !hlist_empty(&b->dying_states) ||
-	      !hlist_empty(&b->dying_policies) || b->pending;
+	      !hlist_empty(&b->deferred_states) ||
+	      !hlist_empty(&b->deferred_policies) ||
+	      !hlist_empty(&b->ripe_states) ||
+	      !hlist_empty(&b->ripe_policies) || b->pending;
 	spin_unlock_bh(&xfrm_bind_lock);
 
 	return any;
@@ -657,57 +753,106 @@ void xfrm_dev_enter(struct net_device *dev)
 }
 
 /* Batch by batch, so that others get the lock. */
-static void xfrm_bind_restage(struct hlist_head *from, struct hlist_head *to,
-			      enum xfrm_bind_stage stage,
-			      void (*hold)(struct xfrm_dev_offload *xdo))
+static void xfrm_bind_restage(const struct xfrm_bind_kind *kind,
+			      struct hlist_head *from, struct hlist_head *to,
+			      enum xfrm_bind_stage stage, bool hold)
 {
-	struct xfrm_dev_offload *xdo;
+	struct hlist_node *node;
 	int n;
 
 	do {
 		spin_lock_bh(&xfrm_bind_lock);
 		for (n = 0; n < XFRM_BIND_BATCH && !hlist_empty(from); n++) {
-			xdo = hlist_entry(from->first, struct xfrm_dev_offload,
-					  node);
-			hlist_del(&xdo->node);
-			hlist_add_head(&xdo->node, to);
-			WRITE_ONCE(xdo->stage, stage);
+			node = from->first;
+			hlist_del(node);
+			hlist_add_head(node, to);
+			WRITE_ONCE(kind->xdo(node)->stage, stage);
 			if (hold)
-				hold(xdo);
+				kind->hold(node);
 		}
 		spin_unlock_bh(&xfrm_bind_lock);
 		cond_resched();
 	} while (n == XFRM_BIND_BATCH);
 }
 
-/* Who is bound has a reference: the one that the SAD, the SPD or the task
- * which is about to insert it there holds. All of them end the binding before
- * they drop it.
- */
-static void xfrm_bind_hold_state(struct xfrm_dev_offload *xdo)
-{
-	xfrm_state_hold(container_of(xdo, struct xfrm_state, xso));
-}
-
-static void xfrm_bind_hold_policy(struct xfrm_dev_offload *xdo)
-{
-	xfrm_pol_hold(container_of(xdo, struct xfrm_policy, xdo));
-}
-
 /**
- * xfrm_bind_claim - take over all that is bound to a device
+ * xfrm_bind_claim - take over all that a device holds, but for what is parked
  * @dev: a device that xfrm_bind_close() has closed
  * @batch: empty lists, which receive the bindings; each of their SAs and
  *	policies is held by a reference of the caller's
+ * @deleted: empty lists, for xfrm_bind_end_batch(): deleted SAs and policies
+ *	which the device's work has not come to
+ *
+ * Waits for callbacks of this device only.
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch)
+void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch,
+		     struct xfrm_bind_batch *deleted)
 {
-	xfrm_bind_restage(&dev->xfrm_bound.states, &batch->states,
-			  XFRM_BIND_UNBINDING, xfrm_bind_hold_state);
-	xfrm_bind_restage(&dev->xfrm_bound.policies, &batch->policies,
-			  XFRM_BIND_UNBINDING, xfrm_bind_hold_policy);
+	struct xfrm_bound *b = &dev->xfrm_bound;
+
+	xfrm_bind_restage(&xfrm_bind_states, &b->states, &batch->states,
+			  XFRM_BIND_UNBINDING, true);
+	xfrm_bind_restage(&xfrm_bind_policies, &b->policies, &batch->policies,
+			  XFRM_BIND_UNBINDING, true);
+
+	/* What was deleted after xfrm_bind_close() joins the deferred. */
+	wait_var_event(&b->pending, xfrm_bind_idle(b));
+
+	xfrm_bind_restage(&xfrm_bind_states, &b->deferred_states,
+			  &deleted->states, XFRM_BIND_UNBINDING, false);
+	xfrm_bind_restage(&xfrm_bind_states, &b->ripe_states,
+			  &deleted->states, XFRM_BIND_UNBINDING, false);
+	xfrm_bind_restage(&xfrm_bind_policies, &b->deferred_policies,
+			  &deleted->policies, XFRM_BIND_UNBINDING, false);
+	xfrm_bind_restage(&xfrm_bind_policies, &b->ripe_policies,
+			  &deleted->policies, XFRM_BIND_UNBINDING, false);
+}
+
+static void xfrm_bind_end_list(struct net_device *dev, struct hlist_head *list,
+			       const struct xfrm_bind_kind *kind)
+{
+	struct hlist_node *node, *tmp;
+
+	hlist_for_each_safe(node, tmp, list) {
+		hlist_del_init(node);
+		xfrm_bind_end(dev, node, kind);
+		kind->put(node);
+		cond_resched();
+	}
+}
+
+/**
+ * xfrm_bind_end_batch - have the hardware forget what was deleted
+ * @dev: the device
+ * @deleted: from xfrm_bind_claim(), a grace period ago
+ *
+ * Bundles, sockets and queued packets may hold a deleted SA or policy for long.
+ * When this returns, none of them holds the device, nor does its work use it.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_end_batch(struct net_device *dev,
+			 struct xfrm_bind_batch *deleted)
+{
+	xfrm_bind_end_list(dev, &deleted->states, &xfrm_bind_states);
+	xfrm_bind_end_list(dev, &deleted->policies, &xfrm_bind_policies);
+}
+
+/**
+ * xfrm_bind_quiesce - let a device's work end
+ * @dev: a device that xfrm_bind_close() has closed and of which all is claimed
+ *
+ * The work has nothing left to do, but it may wait for its grace period, or run
+ * a callback for what it took a moment before xfrm_bind_claim() came to that.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_bind_quiesce(struct net_device *dev)
+{
+	if (dev->xfrm_bound.work.func)
+		cancel_work_sync(&dev->xfrm_bound.work);
 }
 
 /**
@@ -725,8 +870,8 @@ bool xfrm_bind_claim_state(struct xfrm_state *x, struct xfrm_bind_batch *batch)
 	spin_lock_bh(&xfrm_bind_lock);
 	bound = x->xso.stage == XFRM_BIND_BOUND;
 	if (bound) {
-		hlist_del(&x->xso.node);
-		hlist_add_head(&x->xso.node, &batch->states);
+		hlist_del(&x->xso_node);
+		hlist_add_head(&x->xso_node, &batch->states);
 		WRITE_ONCE(x->xso.stage, XFRM_BIND_UNBINDING);
 		xfrm_state_hold(x);
 	}
@@ -744,10 +889,12 @@ bool xfrm_bind_claim_state(struct xfrm_state *x, struct xfrm_bind_batch *batch)
  */
 void xfrm_bind_park(struct net_device *dev, struct xfrm_bind_batch *batch)
 {
-	xfrm_bind_restage(&batch->states, &dev->xfrm_bound.parked_states,
-			  XFRM_BIND_PARKED, NULL);
-	xfrm_bind_restage(&batch->policies, &dev->xfrm_bound.parked_policies,
-			  XFRM_BIND_PARKED, NULL);
+	xfrm_bind_restage(&xfrm_bind_states, &batch->states,
+			  &dev->xfrm_bound.parked_states, XFRM_BIND_PARKED,
+			  false);
+	xfrm_bind_restage(&xfrm_bind_policies, &batch->policies,
+			  &dev->xfrm_bound.parked_policies, XFRM_BIND_PARKED,
+			  false);
 }
 
 /**
@@ -759,148 +906,80 @@ void xfrm_bind_park(struct net_device *dev, struct xfrm_bind_batch *batch)
  */
 void xfrm_bind_unpark(struct net_device *dev, struct xfrm_bind_batch *batch)
 {
-	xfrm_bind_restage(&dev->xfrm_bound.parked_states, &batch->states,
-			  XFRM_BIND_UNBINDING, NULL);
-	xfrm_bind_restage(&dev->xfrm_bound.parked_policies, &batch->policies,
-			  XFRM_BIND_UNBINDING, NULL);
+	xfrm_bind_restage(&xfrm_bind_states, &dev->xfrm_bound.parked_states,
+			  &batch->states, XFRM_BIND_UNBINDING, false);
+	xfrm_bind_restage(&xfrm_bind_policies,
+			  &dev->xfrm_bound.parked_policies, &batch->policies,
+			  XFRM_BIND_UNBINDING, false);
 }
 
 /**
- * xfrm_bind_again - a binding is on the hardware again
+ * xfrm_bind_state_again - an SA is on the hardware again
  * @dev: its device
- * @xdo: a binding of the caller's, on no list
- * @list: the device's list of its kind
+ * @x: SA whose binding the caller owns, on no list
  *
- * Context: process, under RTNL; for an SA under its lock.
+ * Context: process, under RTNL and @x->lock.
  */
-void xfrm_bind_again(struct net_device *dev, struct xfrm_dev_offload *xdo,
-		     struct hlist_head *list)
+void xfrm_bind_state_again(struct net_device *dev, struct xfrm_state *x)
 {
-	xfrm_bind_go_live(dev, xdo);
+	xfrm_bind_state_go_live(x);
 
 	spin_lock_bh(&xfrm_bind_lock);
-	WRITE_ONCE(xdo->stage, XFRM_BIND_BOUND);
-	hlist_add_head(&xdo->node, list);
+	xfrm_bind_hang(dev, &x->xso, &x->xso_node, &dev->xfrm_bound.states);
 	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/**
+ * xfrm_bind_policy_again - a policy is on the hardware again
+ * @dev: its device
+ * @xp: policy whose binding the caller owns, on no list
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_bind_policy_again(struct net_device *dev, struct xfrm_policy *xp)
+{
+	xfrm_bind_go_live(&xp->xdo);
+
+	spin_lock_bh(&xfrm_bind_lock);
+	xfrm_bind_hang(dev, &xp->xdo, &xp->xdo_node, &dev->xfrm_bound.policies);
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+static bool xfrm_bind_first_on(const struct hlist_head *list,
+			       const struct xfrm_bind_kind *kind,
+			       const struct net_device *lower)
+{
+	return list->first && kind->xdo(list->first)->real_dev == lower;
 }
 
 /**
  * xfrm_bind_on - is what a device holds on the hardware of a lower device?
  * @dev: device that offloads to one lower device at a time
- * @lower: the lower device
+ * @lower: the lower device, closed: no add callback of @dev that starts now
+ *	leads to it
  *
- * Context: process, under RTNL.
+ * What is deleted counts until the lower device has forgotten it. A callback that
+ * is under way may be one of @lower's: waits for those.
+ *
+ * Context: process, may sleep, under RTNL.
  * Return: true if @dev holds something, and @lower is the hardware below it.
  */
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower)
 {
 	struct xfrm_bound *b = &dev->xfrm_bound;
-	struct hlist_node *first;
-	bool on = false;
+	bool on;
+
+	wait_var_event(&b->pending, xfrm_bind_idle(b));
 
 	spin_lock_bh(&xfrm_bind_lock);
-	first = b->states.first ?: b->policies.first;
-	if (first)
-		on = hlist_entry(first, struct xfrm_dev_offload,
-				 node)->real_dev == lower;
+	on = xfrm_bind_first_on(&b->states, &xfrm_bind_states, lower) ||
+	     xfrm_bind_first_on(&b->deferred_states, &xfrm_bind_states, lower) ||
+	     xfrm_bind_first_on(&b->ripe_states, &xfrm_bind_states, lower) ||
+	     xfrm_bind_first_on(&b->policies, &xfrm_bind_policies, lower) ||
+	     xfrm_bind_first_on(&b->deferred_policies, &xfrm_bind_policies,
+				lower) ||
+	     xfrm_bind_first_on(&b->ripe_policies, &xfrm_bind_policies, lower);
 	spin_unlock_bh(&xfrm_bind_lock);
 
 	return on;
-}
-
-/* Take a deleted SA or policy off @list that still has users, and with it the
- * duty to free it on the hardware. One that has none is about to be freed by
- * whoever dropped the last reference.
- */
-static struct xfrm_dev_offload *
-xfrm_bind_take_dying(struct xfrm_bound *b, struct hlist_head *list,
-		     bool (*hold)(struct xfrm_dev_offload *xdo))
-{
-	struct xfrm_dev_offload *xdo, *found = NULL;
-
-	spin_lock_bh(&xfrm_bind_lock);
-	hlist_for_each_entry(xdo, list, node) {
-		if (!hold(xdo))
-			continue;
-		hlist_del_init(&xdo->node);
-		WRITE_ONCE(xdo->stage, XFRM_BIND_FREEING);
-		b->pending++;
-		found = xdo;
-		break;
-	}
-	spin_unlock_bh(&xfrm_bind_lock);
-
-	return found;
-}
-
-static bool xfrm_bind_try_state(struct xfrm_dev_offload *xdo)
-{
-	return refcount_inc_not_zero(&container_of(xdo, struct xfrm_state,
-						   xso)->refcnt);
-}
-
-static bool xfrm_bind_try_policy(struct xfrm_dev_offload *xdo)
-{
-	return refcount_inc_not_zero(&container_of(xdo, struct xfrm_policy,
-						   xdo)->refcnt);
-}
-
-static bool xfrm_bind_gone(struct xfrm_bound *b)
-{
-	bool gone;
-
-	spin_lock_bh(&xfrm_bind_lock);
-	gone = !b->pending && hlist_empty(&b->dying_states) &&
-	       hlist_empty(&b->dying_policies);
-	spin_unlock_bh(&xfrm_bind_lock);
-
-	return gone;
-}
-
-/**
- * xfrm_bind_reap - free on the hardware what was deleted and is still in use
- * @dev: a device that xfrm_bind_close() has closed and that has nothing bound
- *
- * Bundles, sockets and queued packets may hold a deleted SA or policy for long.
- * When this returns, none of them holds the device.
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_bind_reap(struct net_device *dev)
-{
-	struct xfrm_bound *b = &dev->xfrm_bound;
-	struct xfrm_dev_offload *xdo;
-
-	if (xfrm_bind_gone(b))
-		return;
-
-	/* What was deleted after xfrm_bind_close(), and before the rest was
-	 * claimed, is still doomed: it is among the dying when its work is done.
-	 */
-	wait_var_event(&b->pending, xfrm_bind_idle(b));
-
-	/* The garbage collector frees the SAs that have no users. */
-	xfrm_flush_gc();
-
-	while ((xdo = xfrm_bind_take_dying(b, &b->dying_states,
-					   xfrm_bind_try_state))) {
-		struct xfrm_state *x = container_of(xdo, struct xfrm_state, xso);
-
-		xfrm_bind_free_state(dev, x);
-		xfrm_state_put(x);
-		cond_resched();
-	}
-
-	while ((xdo = xfrm_bind_take_dying(b, &b->dying_policies,
-					   xfrm_bind_try_policy))) {
-		struct xfrm_policy *xp = container_of(xdo, struct xfrm_policy,
-						      xdo);
-
-		xfrm_bind_free_policy(dev, xp);
-		xfrm_pol_put(xp);
-		cond_resched();
-	}
-
-	/* What is left lost its last user meanwhile and is being freed. */
-	wait_var_event(&b->pending, xfrm_bind_gone(b));
 }

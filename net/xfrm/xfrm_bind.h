@@ -8,28 +8,24 @@
  * enum xfrm_bind_stage - who answers for a binding's hardware
  * @XFRM_BIND_NONE: nobody, there is none
  * @XFRM_BIND_BOUND: whoever claims it first
- * @XFRM_BIND_DOOMED: the work that runs the driver's delete callback for what
- *	was deleted outbound, when no packet is on its way to it any more
- * @XFRM_BIND_DELETING: a task that deletes the SA or policy; it runs the
- *	driver's delete callback now
- * @XFRM_BIND_DELETED: the last reference to the SA or policy, or an unbind:
- *	whichever comes first runs the driver's free callback
- * @XFRM_BIND_FREEING: that one, now
+ * @XFRM_BIND_DELETING: the task that deletes the SA or policy, or the device's
+ *	work; it runs callbacks of the driver now
+ * @XFRM_BIND_DEFERRED: the device's work, or an unbind: whichever comes first
+ *	runs the last callbacks of what was deleted, when no packet is on its way
+ *	to it any more
  * @XFRM_BIND_UNBINDING: an unbind, for all that is left to do
  * @XFRM_BIND_PARKED: who suspended the device. It is off the hardware, delete
  *	and free have run; the device is still held.
  *
- * The stage changes under xfrm_bind_lock only, and each change hands the
- * binding to exactly one owner: no callback of a driver can run twice for one
- * binding, or be forgotten.
+ * The stage changes under xfrm_bind_lock, and each change hands the binding to
+ * exactly one owner: no callback of a driver can run twice for one binding, or
+ * be forgotten. The last change, to XFRM_BIND_NONE, is the owner's.
  */
 enum xfrm_bind_stage {
 	XFRM_BIND_NONE,
 	XFRM_BIND_BOUND,
-	XFRM_BIND_DOOMED,
 	XFRM_BIND_DELETING,
-	XFRM_BIND_DELETED,
-	XFRM_BIND_FREEING,
+	XFRM_BIND_DEFERRED,
 	XFRM_BIND_UNBINDING,
 	XFRM_BIND_PARKED,
 };
@@ -40,21 +36,32 @@ struct xfrm_bind_batch {
 	struct hlist_head policies;
 };
 
+/* The device that packets may go through, or NULL. It stays for a grace period:
+ * call it, and use what it returns, inside rcu_read_lock().
+ */
+static inline struct net_device *
+xfrm_offload_live_dev(const struct xfrm_dev_offload *xdo)
+{
+	return READ_ONCE(xdo->live) ? READ_ONCE(xdo->dev) : NULL;
+}
+
 bool xfrm_bind_close(struct net_device *dev, enum xfrm_closed why);
 void xfrm_bind_open(struct net_device *dev, u8 why);
-void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch);
+void xfrm_bind_claim(struct net_device *dev, struct xfrm_bind_batch *batch,
+		     struct xfrm_bind_batch *deleted);
+void xfrm_bind_end_batch(struct net_device *dev,
+			 struct xfrm_bind_batch *deleted);
+void xfrm_bind_quiesce(struct net_device *dev);
 bool xfrm_bind_claim_state(struct xfrm_state *x, struct xfrm_bind_batch *batch);
 void xfrm_bind_park(struct net_device *dev, struct xfrm_bind_batch *batch);
 void xfrm_bind_unpark(struct net_device *dev, struct xfrm_bind_batch *batch);
-void xfrm_bind_again(struct net_device *dev, struct xfrm_dev_offload *xdo,
-		     struct hlist_head *list);
+void xfrm_bind_state_again(struct net_device *dev, struct xfrm_state *x);
+void xfrm_bind_policy_again(struct net_device *dev, struct xfrm_policy *xp);
 void xfrm_bind_release(struct xfrm_dev_offload *xdo);
-void xfrm_bind_reap(struct net_device *dev);
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower);
-bool xfrm_bind_flush_doomed(void);
+bool xfrm_bind_flush(struct net_device *dev);
 
-u32 xfrm_packet_offload_generation(void);
-void xfrm_packet_offload_retire(void);
+void xfrm_packet_offload_retire(struct net_device *dev);
 
 bool xfrm_unbind_carries(const struct xfrm_state *x);
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason);

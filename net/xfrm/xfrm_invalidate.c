@@ -24,7 +24,7 @@ static void xfrm_broken_work_fn(struct work_struct *work)
 	rtnl_lock();
 
 	broken = llist_del_all(&xfrm_broken);
-	llist_for_each_entry_safe(x, tmp, broken, xso.broken_node) {
+	llist_for_each_entry_safe(x, tmp, broken, broken_node) {
 		xfrm_bind_claim_state(x, &bound);
 		xfrm_state_put(x);
 		cond_resched();
@@ -53,17 +53,17 @@ static DECLARE_WORK(xfrm_broken_work, xfrm_broken_work_fn);
 void xfrm_dev_state_invalidate(struct xfrm_state *x,
 			       enum xfrm_unbind_reason reason)
 {
-	if (cmpxchg(&x->xso.broken, XFRM_UNBIND_UNSPEC, reason))
+	if (cmpxchg(&x->broken, XFRM_UNBIND_UNSPEC, reason))
 		return;
 
 	/* Crypto offload is fenced by the work: its packets need hw_only too. */
 	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
-		RCU_INIT_POINTER(x->xso.live_dev, NULL);
+		WRITE_ONCE(x->xso.live, false);
 
 	if (!refcount_inc_not_zero(&x->refcnt))
 		return;
 
-	if (llist_add(&x->xso.broken_node, &xfrm_broken))
+	if (llist_add(&x->broken_node, &xfrm_broken))
 		schedule_work(&xfrm_broken_work);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_state_invalidate);

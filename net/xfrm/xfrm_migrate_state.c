@@ -553,7 +553,7 @@ static int xfrm_move_stop(struct xfrm_state *x)
 		xfrm_unbind_fence(x, XFRM_UNBIND_MIGRATED);
 		synchronize_net();
 
-		hlist_del_init(&x->xso.node);
+		hlist_del_init(&x->xso_node);
 		xfrm_unbind_stop_state(x);
 		xfrm_bind_release(&x->xso);
 		xfrm_state_put(x);
@@ -707,7 +707,7 @@ static int xfrm_move_put_offload(struct sk_buff *skb,
 				 const struct xfrm_state *xc)
 {
 #ifdef CONFIG_XFRM_OFFLOAD
-	if (mv->offloaded && rcu_access_pointer(xc->xso.live_dev))
+	if (mv->offloaded && READ_ONCE(xc->xso.live))
 		return nla_put(skb, XFRMA_OFFLOAD_DEV, sizeof(mv->offload),
 			       &mv->offload);
 #endif

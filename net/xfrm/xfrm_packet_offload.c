@@ -12,7 +12,7 @@
  * and drivers see the packet as they always have.
  *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
- * An unbind clears live_dev and waits for a grace period before it touches the
+ * An unbind clears @live and waits for a grace period before it touches the
  * hardware: no packet passes the test and finds the hardware stopped. One that
  * the driver was too busy for goes back into the queue: it is tested again.
  */
@@ -32,54 +32,56 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 	return err;
 }
 
-/* How often an outbound policy was taken off its hardware, on any device. The
- * hardware without the policy sends a packet of it as it is, though the SA is
- * there; so packets that were marked before, and still wait, must not get to it.
- */
-static atomic_t xfrm_packet_offload_gen;
-
 /**
- * xfrm_packet_offload_generation - what a packet that is marked now carries
+ * xfrm_packet_offload_retire - packets marked up to now do not reach a device
+ * @dev: device of an outbound policy that is not live any more
  *
- * Return: a number that changes when an outbound policy loses its hardware.
+ * The hardware without the policy sends a packet of it as it is, though the SA is
+ * there. So packets that were marked before, and still wait, must not get to it
+ * when it forgets the policy, a grace period later.
+ *
+ * Context: any; the device is held.
  */
-u32 xfrm_packet_offload_generation(void)
+void xfrm_packet_offload_retire(struct net_device *dev)
 {
-	return atomic_read(&xfrm_packet_offload_gen);
-}
+	static DEFINE_SPINLOCK(lock);
+	struct xfrm_bound *b = &dev->xfrm_bound;
 
-/**
- * xfrm_packet_offload_retire - packets marked up to now do not reach hardware
- *
- * For who has cleared live_dev of an outbound policy; the hardware may forget
- * it a grace period later.
- *
- * Context: any.
- */
-void xfrm_packet_offload_retire(void)
-{
-	/* Pairs with xfrm_packet_offload_stamp() */
-	smp_mb__before_atomic();
-	atomic_inc(&xfrm_packet_offload_gen);
+	spin_lock_bh(&lock);
+	/* Pairs with xfrm_packet_offload_stamp(): the policy's @live is false
+	 * before the number changes.
+	 */
+	smp_wmb();
+	WRITE_ONCE(b->generation, b->generation + 1);
+	spin_unlock_bh(&lock);
 }
 
 static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
-				      struct xfrm_offload *xo)
+				      struct xfrm_state *x)
 {
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
+	const struct net_device *dev;
 	int i;
 
-	xo->seq.low = xfrm_packet_offload_generation();
+	rcu_read_lock();
+	dev = xfrm_offload_live_dev(&x->xso);
+	if (dev)
+		xfrm_offload(skb)->seq.low =
+			READ_ONCE(dev->xfrm_bound.generation);
+	rcu_read_unlock();
+	if (!dev)
+		return false;
 
-	/* A policy that is live after the number was read is counted as gone
-	 * later, if ever: then the number does not match any more.
+	/* Pairs with xfrm_packet_offload_retire(): a policy that is live after
+	 * the number was read is counted as gone later, if ever: then the number
+	 * does not match any more.
 	 */
 	smp_rmb();
 
 	for (i = 0; i < xdst->num_pols; i++)
 		if (xdst->pols[i]->xdo.converted ||
 		    (xdst->pols[i]->xdo.type == XFRM_DEV_OFFLOAD_PACKET &&
-		     !rcu_access_pointer(xdst->pols[i]->xdo.live_dev)))
+		     !READ_ONCE(xdst->pols[i]->xdo.live)))
 			return false;
 
 	return true;
@@ -118,7 +120,7 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
 
-	if (unlikely(!xfrm_packet_offload_stamp(skb, xfrm_offload(skb))))
+	if (unlikely(!xfrm_packet_offload_stamp(skb, x)))
 		return xfrm_packet_offload_drop(skb, x,
 						LINUX_MIB_XFRMOUTUNBOUND,
 						-EINVAL);
@@ -140,7 +142,7 @@ int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x)
 	int err;
 
 	rcu_read_lock();
-	dev = rcu_dereference(x->xso.live_dev);
+	dev = xfrm_offload_live_dev(&x->xso);
 	if (!dev) {
 		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
 					       -EHOSTUNREACH);
@@ -230,16 +232,17 @@ bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x)
 {
-	struct net_device *live = rcu_dereference_bh(x->xso.live_dev);
+	struct net_device *live = xfrm_offload_live_dev(&x->xso);
 	struct net_device *dev = skb->dev;
 	struct net_device *real_dev;
 
-	/* A rebind sets real_dev, then live_dev. */
+	/* Pairs with xfrm_bind_go_live(): a rebind sets real_dev before. */
 	smp_rmb();
 	real_dev = READ_ONCE(x->xso.real_dev);
 
 	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
-	    xfrm_offload(skb)->seq.low != xfrm_packet_offload_generation() ||
+	    xfrm_offload(skb)->seq.low !=
+	    READ_ONCE(live->xfrm_bound.generation) ||
 	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
 	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
 		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
@@ -291,7 +294,7 @@ bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x)
 	bool ok = true;
 
 	rcu_read_lock();
-	dev = rcu_dereference(x->xso.live_dev);
+	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev && dev->xfrmdev_ops && dev->xfrmdev_ops->xdo_dev_offload_ok)
 		ok = dev->xfrmdev_ops->xdo_dev_offload_ok(skb, x);
 	rcu_read_unlock();
@@ -312,7 +315,7 @@ bool xfrm_dev_fills_csum(struct xfrm_state *x)
 	bool fills;
 
 	rcu_read_lock();
-	dev = rcu_dereference(x->xso.live_dev);
+	dev = xfrm_offload_live_dev(&x->xso);
 	fills = dev && (dev->features & NETIF_F_HW_ESP_TX_CSUM);
 	rcu_read_unlock();
 
@@ -330,7 +333,7 @@ void xfrm_dev_pull_stats(struct xfrm_state *x)
 	struct net_device *dev;
 
 	rcu_read_lock();
-	dev = rcu_dereference(x->xso.live_dev);
+	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats)
 		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
 	rcu_read_unlock();
@@ -348,33 +351,12 @@ void xfrm_dev_push_esn(struct xfrm_state *x)
 	struct net_device *dev;
 
 	rcu_read_lock();
-	dev = rcu_dereference(x->xso.live_dev);
+	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn)
 		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
-
-/**
- * xfrm_dev_ifindex - which device an SA or policy is offloaded to
- * @xdo: its binding
- *
- * Context: any.
- * Return: interface index; 0 if it is not offloaded, or not any more.
- */
-int xfrm_dev_ifindex(const struct xfrm_dev_offload *xdo)
-{
-	struct net_device *dev;
-	int ifindex;
-
-	rcu_read_lock();
-	dev = rcu_dereference(xdo->live_dev);
-	ifindex = dev ? READ_ONCE(dev->ifindex) : 0;
-	rcu_read_unlock();
-
-	return ifindex;
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_ifindex);
 
 /**
  * xfrm_dev_received - did this packet pass the hardware of an inbound policy?
@@ -397,7 +379,7 @@ bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb)
 		return false;
 
 	rcu_read_lock();
-	dev = rcu_dereference(pol->xdo.live_dev);
+	dev = xfrm_offload_live_dev(&pol->xdo);
 	if (dev && skb->dev)
 		passed = dev == skb->dev ||
 			 (is_vlan_dev(skb->dev) &&

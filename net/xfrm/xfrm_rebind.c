@@ -6,7 +6,7 @@
  * xfrm_dev_suspend() takes SAs and policies off the old hardware and reads where
  * it stopped, xfrm_dev_rebind() puts them on the new one, with those numbers.
  * Fence, drain and stop are those of an unbind, but nothing becomes INVALID yet:
- * without live_dev the SAs carry no packet, and the policies vouch for none.
+ * what is not live carries no packet, and the policies vouch for none.
  * What the new hardware does not take is lost to it, like by an unbind.
  *
  * New hardware gets all SAs, then the policies, and packets only then: a packet
@@ -25,16 +25,16 @@ static void xfrm_rebind_fence(struct xfrm_bind_batch *batch)
 	struct xfrm_policy *xp;
 	struct xfrm_state *x;
 
-	hlist_for_each_entry(x, &batch->states, xso.node) {
+	hlist_for_each_entry(x, &batch->states, xso_node) {
 		spin_lock_bh(&x->lock);
-		RCU_INIT_POINTER(x->xso.live_dev, NULL);
+		WRITE_ONCE(x->xso.live, false);
 		x->xso.hw_only = 1;
 		spin_unlock_bh(&x->lock);
 		cond_resched();
 	}
 
-	hlist_for_each_entry(xp, &batch->policies, xdo.node)
-		RCU_INIT_POINTER(xp->xdo.live_dev, NULL);
+	hlist_for_each_entry(xp, &batch->policies, xdo_node)
+		WRITE_ONCE(xp->xdo.live, false);
 }
 
 /**
@@ -49,7 +49,7 @@ static void xfrm_rebind_fence(struct xfrm_bind_batch *batch)
  */
 void xfrm_dev_suspend(struct net_device *dev)
 {
-	struct xfrm_bind_batch batch = {};
+	struct xfrm_bind_batch batch = {}, deleted = {};
 	struct xfrm_policy *xp;
 	struct xfrm_state *x;
 
@@ -58,27 +58,28 @@ void xfrm_dev_suspend(struct net_device *dev)
 	if (!xfrm_bind_close(dev, XFRM_CLOSED_SUSPENDED))
 		return;
 
-	xfrm_bind_claim(dev, &batch);
+	xfrm_bind_claim(dev, &batch, &deleted);
 	xfrm_rebind_fence(&batch);
 	synchronize_net();
 
-	hlist_for_each_entry(x, &batch.states, xso.node) {
+	hlist_for_each_entry(x, &batch.states, xso_node) {
 		xfrm_unbind_stop_state(x);
 		cond_resched();
 	}
-	hlist_for_each_entry(xp, &batch.policies, xdo.node) {
+	hlist_for_each_entry(xp, &batch.policies, xdo_node) {
 		xfrm_unbind_stop_policy(xp);
 		cond_resched();
 	}
 
-	xfrm_bind_reap(dev);
+	xfrm_bind_end_batch(dev, &deleted);
+	xfrm_bind_quiesce(dev);
 	xfrm_bind_park(dev, &batch);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_suspend);
 
 static void xfrm_rebind_drop_state(struct xfrm_state *x)
 {
-	hlist_del_init(&x->xso.node);
+	hlist_del_init(&x->xso_node);
 	xfrm_bind_release(&x->xso);
 	xfrm_state_put(x);
 }
@@ -92,7 +93,7 @@ static void xfrm_rebind_lose(struct hlist_node *node, struct hlist_head *lost)
 /* Packet offload without exact numbers would use some of them again. */
 static bool xfrm_rebind_possible(const struct xfrm_state *x)
 {
-	return !READ_ONCE(x->xso.broken) &&
+	return !READ_ONCE(x->broken) &&
 	       (x->unbound.exact || x->xso.type != XFRM_DEV_OFFLOAD_PACKET);
 }
 
@@ -104,12 +105,12 @@ static void xfrm_rebind_add_states(struct net_device *dev,
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
-	hlist_for_each_entry_safe(x, tmp, &batch->states, xso.node) {
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
 		if (!xfrm_unbind_carries(x))
 			xfrm_rebind_drop_state(x);
 		else if (!xfrm_rebind_possible(x) ||
 			 ops->xdo_dev_state_add(x, NULL))
-			xfrm_rebind_lose(&x->xso.node, &lost->states);
+			xfrm_rebind_lose(&x->xso_node, &lost->states);
 		cond_resched();
 	}
 }
@@ -123,10 +124,10 @@ static void xfrm_rebind_lose_outbound(struct xfrm_bind_batch *batch,
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
-	hlist_for_each_entry_safe(x, tmp, &batch->states, xso.node) {
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
 		if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET &&
 		    x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
-			xfrm_rebind_lose(&x->xso.node, &bound->states);
+			xfrm_rebind_lose(&x->xso_node, &bound->states);
 		cond_resched();
 	}
 }
@@ -135,7 +136,7 @@ static bool xfrm_rebind_lost_outbound(const struct xfrm_bind_batch *lost)
 {
 	struct xfrm_policy *xp;
 
-	hlist_for_each_entry(xp, &lost->policies, xdo.node)
+	hlist_for_each_entry(xp, &lost->policies, xdo_node)
 		if (xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT)
 			return true;
 
@@ -150,13 +151,13 @@ static void xfrm_rebind_add_policies(struct net_device *dev,
 	struct hlist_node *tmp;
 	struct xfrm_policy *xp;
 
-	hlist_for_each_entry_safe(xp, tmp, &batch->policies, xdo.node) {
+	hlist_for_each_entry_safe(xp, tmp, &batch->policies, xdo_node) {
 		if (READ_ONCE(xp->walk.dead)) {
-			hlist_del_init(&xp->xdo.node);
+			hlist_del_init(&xp->xdo_node);
 			xfrm_bind_release(&xp->xdo);
 			xfrm_pol_put(xp);
 		} else if (ops->xdo_dev_policy_add(xp, NULL)) {
-			xfrm_rebind_lose(&xp->xdo.node, &lost->policies);
+			xfrm_rebind_lose(&xp->xdo_node, &lost->policies);
 		}
 		cond_resched();
 	}
@@ -171,9 +172,9 @@ static void xfrm_rebind_publish_policies(struct net_device *dev,
 	struct hlist_node *tmp;
 	struct xfrm_policy *xp;
 
-	hlist_for_each_entry_safe(xp, tmp, policies, xdo.node) {
-		hlist_del_init(&xp->xdo.node);
-		xfrm_bind_again(dev, &xp->xdo, &dev->xfrm_bound.policies);
+	hlist_for_each_entry_safe(xp, tmp, policies, xdo_node) {
+		hlist_del_init(&xp->xdo_node);
+		xfrm_bind_policy_again(dev, xp);
 		if (READ_ONCE(xp->walk.dead))
 			xfrm_dev_policy_delete(xp);
 		xfrm_pol_put(xp);
@@ -187,10 +188,10 @@ static void xfrm_rebind_publish_states(struct net_device *dev,
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
-	hlist_for_each_entry_safe(x, tmp, states, xso.node) {
-		hlist_del_init(&x->xso.node);
+	hlist_for_each_entry_safe(x, tmp, states, xso_node) {
+		hlist_del_init(&x->xso_node);
 		spin_lock_bh(&x->lock);
-		xfrm_bind_again(dev, &x->xso, &dev->xfrm_bound.states);
+		xfrm_bind_state_again(dev, x);
 		if (!xfrm_unbind_carries(x))
 			xfrm_dev_state_delete(x);
 		spin_unlock_bh(&x->lock);

@@ -5,9 +5,9 @@
  *
  * xfrm_dev_unbind() is the whole; the order of its steps is what makes it safe:
  *
- *  1. Fence. Each SA becomes XFRM_STATE_INVALID and loses live_dev. The state
- *     tests of the data path refuse it from here on; a packet offload packet
- *     is refused by xfrm_packet_offload_check() on its way to a driver.
+ *  1. Fence. Each SA becomes XFRM_STATE_INVALID and is not live any more. The
+ *     state tests of the data path refuse it from here on; a packet offload
+ *     packet is refused by xfrm_packet_offload_check() on its way to a driver.
  *  2. Convert. Each policy becomes a software policy in place. It finds no
  *     valid SA, so it blocks.
  *  3. Drain. After one grace period no packet that passed a test before the
@@ -17,7 +17,7 @@
  *  6. Tell the key managers.
  *
  * The control path sees xso.dev until step 5, because drivers use it in their
- * callbacks; whoever does not own the binding goes by xso.live_dev, under RCU.
+ * callbacks; others see it through xfrm_offload_live_dev(), under RCU.
  */
 
 #include <linux/netdevice.h>
@@ -57,12 +57,13 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 
 	spin_lock_bh(&x->lock);
 
-	RCU_INIT_POINTER(x->xso.live_dev, NULL);
+	WRITE_ONCE(x->xso.live, false);
 	x->xso.hw_only = 1;
+	x->xso.ifindex = 0;
 
 	if (xfrm_unbind_carries(x)) {
 		xfrm_state_go_invalid(x);
-		x->unbound.reason = READ_ONCE(x->xso.broken) ?: reason;
+		x->unbound.reason = READ_ONCE(x->broken) ?: reason;
 		x->unbound.ifindex = dev->ifindex;
 		strscpy(x->unbound.ifname, dev->name);
 	}
@@ -200,8 +201,8 @@ static void xfrm_unbind_finish_states(struct hlist_head *states, bool parked)
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
-	hlist_for_each_entry_safe(x, tmp, states, xso.node) {
-		hlist_del_init(&x->xso.node);
+	hlist_for_each_entry_safe(x, tmp, states, xso_node) {
+		hlist_del_init(&x->xso_node);
 		if (!parked)
 			xfrm_unbind_stop_state(x);
 		xfrm_bind_release(&x->xso);
@@ -217,8 +218,8 @@ static void xfrm_unbind_finish_policies(struct hlist_head *policies,
 	struct hlist_node *tmp;
 	struct xfrm_policy *xp;
 
-	hlist_for_each_entry_safe(xp, tmp, policies, xdo.node) {
-		hlist_del_init(&xp->xdo.node);
+	hlist_for_each_entry_safe(xp, tmp, policies, xdo_node) {
+		hlist_del_init(&xp->xdo_node);
 		if (!parked)
 			xfrm_unbind_stop_policy(xp);
 		xfrm_bind_release(&xp->xdo);
@@ -233,7 +234,7 @@ static void xfrm_unbind_fence_all(struct hlist_head *states,
 {
 	struct xfrm_state *x;
 
-	hlist_for_each_entry(x, states, xso.node) {
+	hlist_for_each_entry(x, states, xso_node) {
 		xfrm_unbind_fence(x, reason);
 		cond_resched();
 	}
@@ -243,7 +244,7 @@ static void xfrm_unbind_convert_all(struct hlist_head *policies)
 {
 	struct xfrm_policy *xp;
 
-	hlist_for_each_entry(xp, policies, xdo.node) {
+	hlist_for_each_entry(xp, policies, xdo_node) {
 		xfrm_policy_unbind_convert(xp);
 		cond_resched();
 	}
@@ -291,15 +292,16 @@ void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
  */
 void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason)
 {
-	struct xfrm_bind_batch bound = {}, parked = {};
+	struct xfrm_bind_batch bound = {}, parked = {}, deleted = {};
 
 	if (xfrm_bind_close(dev, XFRM_CLOSED_UNBIND)) {
-		xfrm_bind_claim(dev, &bound);
+		xfrm_bind_claim(dev, &bound, &deleted);
 		xfrm_bind_unpark(dev, &parked);
 		xfrm_unbind_batch(&bound, &parked, reason);
-		xfrm_bind_reap(dev);
+		xfrm_bind_end_batch(dev, &deleted);
 	}
 
+	xfrm_bind_quiesce(dev);
 	xfrm_bind_open(dev, XFRM_CLOSED_UNBIND);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_unbind);

@@ -23,7 +23,8 @@ void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
 	struct net *net = xp_net(xp);
 
 	spin_lock_bh(&net->xfrm.xfrm_policy_lock);
-	RCU_INIT_POINTER(xp->xdo.live_dev, NULL);
+	WRITE_ONCE(xp->xdo.live, false);
+	xp->xdo.ifindex = 0;
 	xp->xdo.converted = 1;
 	xp->xdo.type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
 	spin_unlock_bh(&net->xfrm.xfrm_policy_lock);

@@ -20,7 +20,8 @@ struct fake_nic {
 	int unbind_says;
 	u64 seq;
 	struct rcu_gp_oldstate grace;
-	bool drained, delete_drained;
+	bool drained, delete_drained, free_drained;
+	struct net_device *lower;
 	struct completion freed;
 };
 
@@ -31,6 +32,8 @@ static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 	if (nic.room && nic.state_add - nic.state_delete >= nic.room)
 		return -ENOSPC;
 	nic.state_add++;
+	if (nic.lower)
+		x->xso.real_dev = nic.lower;
 	return nic.refuse;
 }
 
@@ -43,6 +46,7 @@ static void fake_state_delete(struct xfrm_state *x)
 static void fake_state_free(struct xfrm_state *x)
 {
 	nic.state_free++;
+	nic.free_drained = poll_state_synchronize_rcu_full(&nic.grace);
 	complete(&nic.freed);
 }
 
@@ -105,6 +109,7 @@ static int bind_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
 	ctx->dev->xfrmdev_ops = &fake_ops;
 	ctx->dev->features |= NETIF_F_HW_ESP;
+	ctx->dev->ifindex = 4711;
 	ctx->refs = netdev_refcnt_read(ctx->dev);
 	nic = (struct fake_nic){};
 	init_completion(&nic.freed);
@@ -149,9 +154,12 @@ static struct xfrm_state *new_state(struct kunit *test, u8 type)
 
 static void drop_state(struct xfrm_state *x)
 {
+	struct net_device *dev = x->xso.dev;
+
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
-	xfrm_bind_flush_doomed();
+	if (dev)
+		xfrm_bind_flush(dev);
 	xfrm_state_put(x);
 }
 
@@ -170,9 +178,12 @@ static struct xfrm_policy *new_policy(struct kunit *test)
 
 static void drop_policy(struct xfrm_policy *xp)
 {
+	struct net_device *dev = xp->xdo.dev;
+
 	xp->walk.dead = 1;
 	xfrm_dev_policy_delete(xp);
-	xfrm_bind_flush_doomed();
+	if (dev)
+		xfrm_bind_flush(dev);
 	xfrm_pol_put(xp);
 }
 
@@ -189,18 +200,19 @@ static void bind_delete_then_free(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
-	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	struct bind_ctx *ctx = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
 	xfrm_dev_state_delete(x);
-	KUNIT_EXPECT_NULL(test, rcu_access_pointer(x->xso.live_dev));
-	xfrm_bind_flush_doomed();
+	KUNIT_EXPECT_FALSE(test, x->xso.live);
+	xfrm_bind_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
-	KUNIT_EXPECT_EQ(test, nic.state_free, 0);
-	xfrm_dev_state_free(x);
-	xfrm_dev_state_free(x);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
+	/* whoever holds it still does not hold the device */
+	KUNIT_EXPECT_NULL(test, x->xso.dev);
 	drop_state(x);
 }
 
@@ -213,7 +225,7 @@ static void bind_refused_leaves_nothing(struct kunit *test)
 	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	nic.refuse = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -ENOSPC);
-	KUNIT_EXPECT_NULL(test, rcu_access_pointer(x->xso.live_dev));
+	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	netdev_put(ctx->dev, &x->xso.dev_tracker);
 	x->xso.dev = NULL;
 	drop_state(x);
@@ -408,10 +420,17 @@ static void delete_inbound_stops_at_once(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
+	struct bind_ctx *ctx = test->priv;
+
 	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
 	x->km.state = XFRM_STATE_DEAD;
+	get_state_synchronize_rcu_full(&nic.grace);
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_TRUE(test, nic.free_drained);
 	xfrm_state_put(x);
 }
 
@@ -443,6 +462,143 @@ static void feature_off_unbinds_and_refuses(struct kunit *test)
 	drop_state(y);
 }
 
+/* A device whose delete callback does not come back until it is let go. */
+static struct {
+	struct net_device *dev;
+	struct completion entered, go;
+	bool back;
+} slow;
+
+static void slow_wait(void)
+{
+	complete(&slow.entered);
+	wait_for_completion_timeout(&slow.go, 20 * HZ);
+	slow.back = true;
+}
+
+static void slow_state_delete(struct xfrm_state *x)
+{
+	slow_wait();
+}
+
+static int slow_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	if (nic.lower)
+		slow_wait();
+	return fake_state_add(x, extack);
+}
+
+static void slow_policy_delete(struct xfrm_policy *xp)
+{
+	slow_wait();
+}
+
+static const struct xfrmdev_ops slow_ops = {
+	.xdo_dev_state_add	= slow_state_add,
+	.xdo_dev_state_delete	= slow_state_delete,
+	.xdo_dev_policy_add	= fake_policy_add,
+	.xdo_dev_policy_delete	= slow_policy_delete,
+};
+
+static void slow_init(struct kunit *test)
+{
+	init_completion(&slow.entered);
+	init_completion(&slow.go);
+	slow.back = false;
+	slow.dev = alloc_netdev(0, "slownic%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, slow.dev);
+	slow.dev->xfrmdev_ops = &slow_ops;
+	slow.dev->features |= NETIF_F_HW_ESP;
+}
+
+static void slow_exit(void)
+{
+	complete_all(&slow.go);
+	xfrm_bind_flush(slow.dev);
+	free_netdev(slow.dev);
+}
+
+static struct xfrm_state *new_state_on(struct kunit *test,
+				       struct net_device *dev)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct net_device *own = ctx->dev;
+	struct xfrm_state *x;
+
+	ctx->dev = dev;
+	x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	ctx->dev = own;
+
+	return x;
+}
+
+static void slow_delete(struct kunit *test)
+{
+	struct xfrm_state *x = new_state_on(test, slow.dev);
+
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	xfrm_state_put(x);
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&slow.entered, 10 * HZ),
+			0);
+}
+
+static void unbind_waits_for_no_other_device(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	slow_init(test);
+	slow_delete(test);
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	xp->walk.dead = 1;
+	xfrm_dev_policy_delete(xp);
+	get_state_synchronize_rcu_full(&nic.grace);
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_FALSE(test, slow.back);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	xfrm_state_put(x);
+	xfrm_pol_put(xp);
+	slow_exit();
+}
+
+static void deletion_waits_for_no_other_device(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	slow_init(test);
+	slow_delete(test);
+	drop_state(x);
+	KUNIT_EXPECT_FALSE(test, slow.back);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	slow_exit();
+}
+
+static void slow_go(struct work_struct *work)
+{
+	complete_all(&slow.go);
+}
+
+static DECLARE_DELAYED_WORK(slow_go_work, slow_go);
+
+/* Nothing of the driver's may run when the device goes. */
+static void unbind_waits_for_its_own_callbacks(struct kunit *test)
+{
+	slow_init(test);
+	slow_delete(test);
+	schedule_delayed_work(&slow_go_work, HZ / 10);
+	rtnl_lock();
+	xfrm_dev_unbind(slow.dev, XFRM_UNBIND_DEV_UNREGISTER);
+	rtnl_unlock();
+	KUNIT_EXPECT_TRUE(test, slow.back);
+	flush_delayed_work(&slow_go_work);
+	slow_exit();
+}
+
 static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_delete_then_free),
 	KUNIT_CASE(bind_refused_leaves_nothing),
@@ -460,6 +616,9 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(deleted_makes_room),
 	KUNIT_CASE(delete_inbound_stops_at_once),
 	KUNIT_CASE(feature_off_unbinds_and_refuses),
+	KUNIT_CASE(unbind_waits_for_no_other_device),
+	KUNIT_CASE(deletion_waits_for_no_other_device),
+	KUNIT_CASE(unbind_waits_for_its_own_callbacks),
 	{}
 };
 
@@ -484,7 +643,7 @@ static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
 	sp->olen++;
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
-	xfrm_offload(skb)->seq.low = xfrm_packet_offload_generation();
+	xfrm_offload(skb)->seq.low = ctx->dev->xfrm_bound.generation;
 
 	return skb;
 }
@@ -572,6 +731,29 @@ static void packet_of_a_deleted_policy_dies(struct kunit *test)
 	drop_state(x);
 }
 
+static void deletion_on_another_device_drops_nothing(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct net_device *own = ctx->dev;
+	struct net_device *other = alloc_netdev(0, "other%d", NET_NAME_UNKNOWN,
+						ether_setup);
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+	struct xfrm_policy *xp;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->xfrmdev_ops = &fake_ops;
+	ctx->dev = other;
+	xp = new_policy(test);
+	ctx->dev = own;
+	drop_policy(xp);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+	drop_state(x);
+	free_netdev(other);
+}
+
 /* A copy of a packet shares its mark, and may go to another device. */
 static void copy_of_a_packet_keeps_its_mark(struct kunit *test)
 {
@@ -630,6 +812,7 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_at_the_wrong_device_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),
+	KUNIT_CASE(deletion_on_another_device_drops_nothing),
 	KUNIT_CASE(copy_of_a_packet_keeps_its_mark),
 	KUNIT_CASE(requeued_packet_is_tested_again),
 	KUNIT_CASE(queued_crypto_packet_dies_below_a_bond),
@@ -803,6 +986,79 @@ static void unbind_keeps_the_suspension(struct kunit *test)
 	drop_state(y);
 }
 
+static bool bound_on_lower(struct kunit *test, struct net_device *dev,
+			   struct net_device *lower)
+{
+	bool on;
+
+	rtnl_lock();
+	on = xfrm_bind_on(dev, lower);
+	rtnl_unlock();
+
+	return on;
+}
+
+/* Of an upper device: a lower one that goes must know what is still there. */
+static void lower_device_sees_the_deleted(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x;
+	struct xfrm_policy *xp;
+
+	nic.lower = alloc_netdev(0, "lower%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, nic.lower);
+	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, nic.lower));
+	x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_TRUE(test, bound_on_lower(test, ctx->dev, nic.lower));
+	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, ctx->dev));
+
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_TRUE(test, nic.state_free ||
+			  bound_on_lower(test, ctx->dev, nic.lower));
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, nic.lower));
+	drop_state(x);
+
+	xp = new_policy(test);
+	xp->xdo.real_dev = nic.lower;
+	xp->walk.dead = 1;
+	xfrm_dev_policy_delete(xp);
+	KUNIT_EXPECT_TRUE(test, nic.policy_free ||
+			  bound_on_lower(test, ctx->dev, nic.lower));
+	drop_policy(xp);
+	free_netdev(nic.lower);
+}
+
+static struct xfrm_state *slow_added;
+
+static void slow_add(struct work_struct *work)
+{
+	xfrm_bind_state(slow_added, NULL);
+}
+
+static DECLARE_WORK(slow_add_work, slow_add);
+
+static void lower_device_sees_the_first_add(struct kunit *test)
+{
+	slow_init(test);
+	nic.lower = alloc_netdev(0, "lower%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, nic.lower);
+	slow_added = xfrm_state_alloc(&init_net);
+	KUNIT_ASSERT_NOT_NULL(test, slow_added);
+	hold_dev(&slow_added->xso, slow.dev, XFRM_DEV_OFFLOAD_PACKET);
+	schedule_work(&slow_add_work);
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&slow.entered, 10 * HZ),
+			0);
+	schedule_delayed_work(&slow_go_work, HZ / 10);
+	KUNIT_EXPECT_TRUE(test, bound_on_lower(test, slow.dev, nic.lower));
+	flush_work(&slow_add_work);
+	flush_delayed_work(&slow_go_work);
+	drop_state(slow_added);
+	slow_exit();
+	free_netdev(nic.lower);
+}
+
 /* What a driver does around a reload of its firmware. */
 static void reloaded_device_goes_on(struct kunit *test)
 {
@@ -889,6 +1145,8 @@ static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(suspended_device_takes_nothing),
 	KUNIT_CASE(unbind_takes_the_suspended),
 	KUNIT_CASE(unbind_keeps_the_suspension),
+	KUNIT_CASE(lower_device_sees_the_deleted),
+	KUNIT_CASE(lower_device_sees_the_first_add),
 	KUNIT_CASE(reloaded_device_goes_on),
 	KUNIT_CASE(reloaded_device_that_refuses),
 	KUNIT_CASE(broken_sa_is_unbound),
@@ -961,13 +1219,15 @@ static bool found(const struct xfrm_state *x)
 
 static void drop_twins(struct kunit *test, struct twins *t)
 {
+	struct bind_ctx *ctx = test->priv;
+
 	if (t->y->km.state != XFRM_STATE_DEAD) {
 		t->y->km.state = XFRM_STATE_DEAD;
 		xfrm_state_put(t->y);
 	}
 	xfrm_state_put(t->y);
 	xfrm_state_delete(t->x);
-	xfrm_bind_flush_doomed();
+	xfrm_bind_flush(ctx->dev);
 	xfrm_state_put(t->x);
 }
 

@@ -161,14 +161,14 @@ check hurts device cleartext -DFEATURE_OFF_BEFORE_UNBIND -DNO_USER
 check hurts device not_told -DNO_TELL
 check hurts device not_in_time -DNO_CLOSE -DNO_USER
 check hurts device used_after_free -DCLAIM_WITHOUT_HOLD
-check hurts device not_in_time -DNO_REAP
-check hurts device deadlock -DREAP_WITHOUT_WAIT
+check hurts device not_in_time -DCLAIM_LEAVES_DELETED
+check hurts device not_in_time -DCLAIM_WITHOUT_WAIT
+check hurts device not_in_time -DNO_QUIESCE
 check hurts device cleartext -DDELETE_AT_ONCE
 check hurts device cleartext -DDELETE_AT_ONCE -DCRYPTO
-check hurts device cleartext -DDOOM_WITHOUT_DRAIN
-check hurts device not_in_time -DDOOM_WITHOUT_PENDING
-check hurts device used_after_free -DDOOM_WITHOUT_HOLD
-check hurts device deadlock -DPENDING_UNTIL_FREED
+check hurts device cleartext -DDEFER_WITHOUT_DRAIN
+check hurts device not_in_time -DDELETE_WITHOUT_PENDING
+check hurts device used_after_free -DDEFER_WITHOUT_HOLD
 check hurts device no_room -DADD_WITHOUT_FLUSH -DFULL
 check hurts device cleartext -DREQUEUED_UNTESTED -DNO_USER
 check hurts device cleartext -DXMIT_BEFORE_HW_ONLY -DCRYPTO -DNO_USER
@@ -191,7 +191,8 @@ check holds rebind -DTWO_SENDERS
 check hurts rebind cleartext -DSUSPEND_WITHOUT_FENCE
 check hurts rebind cleartext -DSUSPEND_WITHOUT_DRAIN
 check hurts rebind used_after_free -DSUSPEND_WITHOUT_CLOSE -DADD
-check hurts rebind used_after_free -DSUSPEND_WITHOUT_REAP
+check hurts rebind used_after_free -DSUSPEND_LEAVES_DELETED
+check hurts rebind used_after_free -DSUSPEND_WITHOUT_QUIESCE
 check hurts rebind iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
 check hurts rebind iv_twice -DREBIND_ADD_BEFORE_STOP -DTWO_SENDERS
 check hurts rebind cleartext -DREBIND_LIVE_BEFORE_REAL

@@ -167,7 +167,6 @@ out_end:
 
 proctype cause()
 {
-	bool ours;
 	byte mine[NSA];
 
 	if
@@ -178,7 +177,7 @@ proctype cause()
 		ESP_OFF;
 #endif
 		xfrm_bind_close(NIC, FEATURE);
-		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
+		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 #ifndef FEATURE_OFF_BEFORE_UNBIND
 		ESP_OFF;
 #endif
@@ -189,11 +188,11 @@ proctype cause()
 		down = true;
 		synchronize_net(0);
 		/* C: xfrm_dev_down() */
-		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
+		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 		/* C: xfrm_dev_unregister() */
 		unlisted = true;
 		dev[NIC].closed = dev[NIC].closed | LEAVING;
-		xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
+		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 		UNLOCK(rtnl);
 		/* C: netdev_wait_allrefs_any() */
 		dev[NIC].refs == 0;
@@ -268,7 +267,7 @@ proctype add_sa(byte me)
 	room = !NO_ROOM;
 #ifndef ADD_WITHOUT_FLUSH
 	if
-	:: !room -> xfrm_bind_flush_doomed(); room = !NO_ROOM
+	:: !room -> xfrm_bind_flush(NIC); room = !NO_ROOM
 	:: else
 	fi;
 #endif
@@ -276,7 +275,7 @@ proctype add_sa(byte me)
 #endif
 	driver_add(NIC, 1);
 	xfrm_bind_go_live(NIC, 1);
-	/* C: xfrm_bind_settle() */
+	/* C: xfrm_bind_settle_state() */
 	atomic { x[1].stage = BOUND; dev[NIC].pending-- };
 	/* C: xfrm_state_add() */
 	x[1].in_sad = true;
@@ -305,12 +304,12 @@ init {
 #endif
 #ifdef FULL
 		run add_sa(2);
-		run xfrm_doomed_work_fn(0, 3);
+		run xfrm_bind_work_fn(0, 3);
 #else
 #ifndef TWO_SENDERS
 #ifndef NO_USER
 		run delete_sa(2);
-		run xfrm_doomed_work_fn(0, 3);
+		run xfrm_bind_work_fn(0, 3);
 #endif
 		run add_sa(3);
 #endif

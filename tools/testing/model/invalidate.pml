@@ -117,7 +117,7 @@ proctype add_sa()
 	driver_add(NIC, 0);
 	given = true;
 	xfrm_bind_go_live(NIC, 0);
-	/* C: xfrm_bind_settle() */
+	/* C: xfrm_bind_settle_state() */
 	atomic {
 #ifndef ADD_FORGETS_BROKEN
 		broken = x[0].broken;
@@ -166,18 +166,18 @@ out:
 /* What happens to the device, under RTNL */
 proctype cause()
 {
-	bool ours, taken;
+	bool taken;
 	byte mine[NSA];
 	bool kept[NSA];
 
 	if
 	:: true ->
 		LOCK(rtnl);
-		xfrm_dev_unbind(NIC, 0, mine, ours, skip);
+		xfrm_dev_unbind(NIC, 0, mine, skip);
 		UNLOCK(rtnl)
 	:: true ->
 		LOCK(rtnl);
-		xfrm_dev_suspend(NIC, 0, mine, ours, skip);
+		xfrm_dev_suspend(NIC, 0, mine, skip);
 		UNLOCK(rtnl);
 		/* A slave comes up later. C: bond_slave_netdev_event() */
 		LOCK(rtnl);
@@ -220,7 +220,7 @@ init {
 		run delete_sa(2);
 		run cause();
 		run gc(0, 1);
-		run xfrm_doomed_work_fn(0, 3);
+		run xfrm_bind_work_fn(0, 3);
 		run audit()
 	}
 }

@@ -221,7 +221,6 @@ out:
 proctype cause()
 {
 	byte d;
-	bool ours;
 	byte mine[NSA];
 
 	if :: d = NIC :: d = TARGET fi;
@@ -230,7 +229,9 @@ proctype cause()
 	xfrm_bind_close(d, UNBIND);
 	xfrm_bind_claim(d, mine);
 	xfrm_unbind_batch(0, mine, skip);
-	REAP(d, ours);
+	xfrm_bind_end_batch(0, mine);
+	xfrm_bind_end_batch(1, mine);
+	xfrm_bind_quiesce(d);
 	check_in_time(d);
 	if :: dev[d].refs != 0 -> REFUSE(not_in_time) :: else fi;
 	UNLOCK(rtnl);
@@ -261,7 +262,7 @@ init {
 		run migrate(3);
 		run gc(0, 1);
 		run gc(1, 2);
-		run xfrm_doomed_work_fn(0, 4);
+		run xfrm_bind_work_fn(0, 4);
 		run cause()
 	}
 }

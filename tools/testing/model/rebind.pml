@@ -7,7 +7,7 @@
  * empty, then it is gone. At the end the bond is unregistered, which may also
  * come when it is suspended and no slave has followed.
  *
- * The SA stays VALID: it is fenced by live_dev alone. Hardware that has the SA,
+ * The SA stays VALID: it is not live, that is the fence. Hardware that has the SA,
  * and not the policy, sends as it is.
  *
  * -DADD: a user adds an SA, and deletes none. -DCRYPTO: with crypto offload. The bond writes the ESP header, the
@@ -253,7 +253,7 @@ out:
 
 proctype failover()
 {
-	bool ours, taken, lost_policy;
+	bool taken, lost_policy;
 	byte mine[NSA];
 	bool kept[NSA];
 
@@ -262,7 +262,7 @@ proctype failover()
 #ifdef REBIND_ADD_BEFORE_STOP
 	driver_add(SECOND, 0);
 #endif
-	xfrm_dev_suspend(BOND, 0, mine, ours, POLICY_OFF);
+	xfrm_dev_suspend(BOND, 0, mine, POLICY_OFF);
 	primary = SECOND;
 	if
 	:: xfrm_dev_rebind()
@@ -277,7 +277,7 @@ proctype failover()
 	/* The bond is unregistered */
 	dev[BOND].closed = dev[BOND].closed | LEAVING;
 	lost_policy = true;
-	xfrm_dev_unbind(BOND, 0, mine, ours, CONVERT);
+	xfrm_dev_unbind(BOND, 0, mine, CONVERT);
 	POLICY_OFF;
 	if :: dev[BOND].refs != 0 -> REFUSE(not_in_time) :: else fi;
 	UNLOCK(rtnl);
@@ -305,7 +305,7 @@ init {
 #else
 		run delete_sa(2);
 		run gc(0, 1);
-		run xfrm_doomed_work_fn(0, 3);
+		run xfrm_bind_work_fn(0, 3);
 #endif
 #endif
 		run failover()

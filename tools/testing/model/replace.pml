@@ -68,11 +68,10 @@ out:
 
 proctype cause()
 {
-	bool ours;
 	byte mine[NSA];
 
 	LOCK(rtnl);
-	xfrm_dev_unbind(NIC, 0, mine, ours, CONVERT);
+	xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 	UNLOCK(rtnl);
 	unbound = true
 }
@@ -133,6 +132,6 @@ init {
 		run cause();
 		run new_sa();
 		run gc(0, 1);
-		run xfrm_doomed_work_fn(0, 3)
+		run xfrm_bind_work_fn(0, 3)
 	}
 }

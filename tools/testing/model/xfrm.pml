@@ -13,8 +13,8 @@
 
 /* C: enum in include/net/xfrm.h; ABSENT: not there yet, or memory given back */
 mtype = { ABSENT, VOID, VALID, INVALID, DEAD };
-/* C: enum xfrm_bind_stage; DELETING is for what carries nothing outbound */
-mtype = { NONE, BOUND, DOOMED, DELETED, FREEING, UNBINDING, PARKED };
+/* C: enum xfrm_bind_stage */
+mtype = { NONE, BOUND, DELETING, DEFERRED, UNBINDING, PARKED };
 /* An SA as the hardware sees it. STOPPED: drops what comes; REMOVED: there is
  * no rule any more, but the driver still has memory for it.
  */
@@ -35,12 +35,11 @@ typedef sa {
 	byte oseq;		/* replay.oseq, the last number used */
 	mtype stage = NONE;	/* xso.stage */
 	byte dev;		/* xso.dev */
-	byte live;		/* xso.live_dev */
+	byte live;		/* xso.live ? xso.dev : NULL */
 	byte real;		/* xso.real_dev */
 	bool hw_only;		/* xso.hw_only */
 	bool packet;		/* xso.type == XFRM_DEV_OFFLOAD_PACKET */
-	bool doomed;		/* in xfrm_doomed, or in the hands of its work */
-	bool broken;		/* xso.broken */
+	bool broken;		/* broken */
 	byte invalidated;	/* became INVALID */
 	byte told;		/* EXPIREs with XFRMA_UNBOUND */
 }
@@ -50,6 +49,7 @@ typedef nic {
 	byte refs;		/* dev_hold() of xfrm */
 	byte closed;		/* xfrm_bound.closed */
 	byte pending;		/* xfrm_bound.pending */
+	bool working;		/* xfrm_bound.work runs */
 	bool off;		/* esp-hw-offload: the hardware has stopped */
 #ifdef POLICIES
 	bool policy;		/* has the policy */
@@ -215,7 +215,7 @@ byte awaited[WAITERS];
 
 /* --- net/xfrm/xfrm_bind.c. Each atomic is a section under xfrm_bind_lock. */
 
-/* C: xfrm_bind_go_live() */
+/* C: xfrm_bind_state_go_live() */
 #ifdef GO_LIVE_WITHOUT_LOOK
 #define xfrm_bind_go_live(d, s)	\
 	x[s].hw_only = x[s].packet; \
@@ -237,86 +237,98 @@ byte awaited[WAITERS];
 		x[s].stage = NONE \
 	}
 
-/* C: xfrm_bind_free_state() */
-#define xfrm_bind_free_state(d, s)	\
-	driver_free(x[s].real, s); \
-	xfrm_bind_release(s); \
-	dev[d].pending = dev[d].pending - (1 + HELD)
-
-/* How long "pending" counts what is deleted: while it is DOOMED */
-#ifdef DOOM_WITHOUT_PENDING
+/* "pending" counts a deletion until it is deferred */
+#ifdef DELETE_WITHOUT_PENDING
 #define HOLD_DEVICE(d)	skip
 #define LET_DEVICE(d)	skip
-#define HELD		0
 #else
 #define HOLD_DEVICE(d)	dev[d].pending++
-#ifdef PENDING_UNTIL_FREED
-#define LET_DEVICE(d)	skip
-#define HELD		1
-#else
 #define LET_DEVICE(d)	dev[d].pending--
-#define HELD		0
-#endif
 #endif
 
-#ifdef DOOM_WITHOUT_HOLD
-#define DOOM_HOLD(s)	skip
-#define DOOM_PUT(s)	skip
+#ifdef DEFER_WITHOUT_HOLD
+#define DEFER_HOLD(s)	skip
+#define DEFER_PUT(s)	skip
 #else
-#define DOOM_HOLD(s)	x[s].refs++
-#define DOOM_PUT(s)	xfrm_state_put(s)
+#define DEFER_HOLD(s)	x[s].refs++
+#define DEFER_PUT(s)	xfrm_state_put(s)
 #endif
 
-#ifdef DOOM_WITHOUT_DRAIN
-#define DOOM_DRAIN(w)	skip
+#ifdef DEFER_WITHOUT_DRAIN
+#define DEFER_DRAIN(w)	skip
 #else
-#define DOOM_DRAIN(w)	synchronize_net(w)
+#define DEFER_DRAIN(w)	synchronize_net(w)
 #endif
 
-/* C: xfrm_bind_delete_state() */
-#define xfrm_bind_delete_state(s)	\
-	driver_delete(x[s].real, s); \
-	atomic { x[s].stage = DELETED; LET_DEVICE(x[s].dev) }
-
-/* C: xfrm_bind_doom() */
-#define xfrm_bind_doom(s)	atomic { DOOM_HOLD(s); x[s].doomed = true }
-
-/* What follows the taking: nobody else has the binding, and "pending" holds its
- * device, so that the fence needs no lock.
- */
+/* DELETE_AT_ONCE: the hardware hears of it before a grace period has passed */
 #ifdef DELETE_AT_ONCE
-#define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_delete_state(s)
+#define DELETE_EARLY(s)	driver_delete(x[s].real, s)
+#define DELETE_LATE(s)	skip
 #else
-#define FENCE_AND_DOOM(s)	x[s].live = 0; x[s].hw_only = true; xfrm_bind_doom(s)
+#define DELETE_EARLY(s)	skip
+#define DELETE_LATE(s)	driver_delete(x[s].real, s)
 #endif
 
-/* C: xfrm_dev_state_delete(), under x->lock; xfrm_bind_take() */
+/* C: xfrm_bind_defer() */
+#define xfrm_bind_defer(s)	\
+	atomic { DEFER_HOLD(s); x[s].stage = DEFERRED; LET_DEVICE(x[s].dev) }
+
+/* C: xfrm_dev_state_delete(), under x->lock; xfrm_bind_take(). After that nobody
+ * else has the binding, and "pending" holds its device, so that the fence needs
+ * no lock.
+ */
 #define xfrm_dev_state_delete(s, taken)	\
 	atomic { \
 		taken = (x[s].stage == BOUND); \
 		if \
-		:: taken -> x[s].stage = DOOMED; HOLD_DEVICE(x[s].dev) \
+		:: taken -> x[s].stage = DELETING; HOLD_DEVICE(x[s].dev) \
 		:: else \
 		fi \
 	}; \
 	if \
-	:: taken -> taken = false; FENCE_AND_DOOM(s) \
+	:: taken -> \
+		taken = false; \
+		x[s].live = 0; \
+		x[s].hw_only = true; \
+		DELETE_EARLY(s); \
+		xfrm_bind_defer(s) \
 	:: else \
 	fi
 
-/* C: xfrm_doomed_work_fn() */
-proctype xfrm_doomed_work_fn(byte s; byte w)
+/* C: xfrm_bind_end() */
+#define xfrm_bind_end(s)	\
+	DELETE_LATE(s); \
+	driver_free(x[s].real, s); \
+	xfrm_bind_release(s)
+
+/* The work uses the device's memory. */
+#define working_on(d)	\
+	if :: dev[d].gone -> REFUSE(used_after_free) :: else fi
+
+/* C: xfrm_bind_work_fn(), xfrm_bind_end_ripe() */
+proctype xfrm_bind_work_fn(byte s; byte w)
 {
+	byte d;
+	bool ours;
+
 end_idle:
-	x[s].doomed;
-	DOOM_DRAIN(w);
-	xfrm_bind_delete_state(s);
-	DOOM_PUT(s);
-	x[s].doomed = false
+	atomic { x[s].stage == DEFERRED; d = x[s].dev; dev[d].working = true };
+	DEFER_DRAIN(w);
+	atomic {
+		working_on(d);
+		ours = (x[s].stage == DEFERRED);
+		if :: ours -> x[s].stage = DELETING; dev[d].pending++ :: else fi
+	};
+	if
+	:: ours -> xfrm_bind_end(s); dev[d].pending--; DEFER_PUT(s)
+	:: else
+	fi;
+	atomic { working_on(d); dev[d].working = false }
 }
 
-/* C: xfrm_bind_flush_doomed() */
-#define xfrm_bind_flush_doomed()	!x[0].doomed && !x[1].doomed
+/* C: xfrm_bind_flush() */
+#define xfrm_bind_flush(d)	\
+	!dev[d].working && x[0].stage != DEFERRED && x[1].stage != DEFERRED
 
 /* C: __xfrm_state_delete() under x->lock, of xfrm_state_delete(). BH is off: a
  * grace period waits for it.
@@ -336,26 +348,12 @@ end_idle:
 	UNLOCK(x[s].lock); \
 	rcu_read_unlock(me)
 
-/* C: xfrm_state_gc_task(), xfrm_state_gc_destroy(), xfrm_dev_state_free() */
+/* C: xfrm_state_gc_task(), xfrm_state_gc_destroy() */
 proctype gc(byte s; byte w)
 {
-	byte d;
-
 end_idle:
 	(x[s].state == DEAD && x[s].refs == 0);
 	synchronize_net(w);
-	atomic {
-		d = 0;
-		if
-		:: x[s].stage == DELETED ->
-			x[s].stage = FREEING; d = x[s].dev; dev[d].pending++
-		:: else
-		fi
-	};
-	if
-	:: d -> xfrm_bind_free_state(d, s)
-	:: else
-	fi;
 	atomic {
 		if :: x[s].refs != 0 -> REFUSE(used_after_free) :: else fi;
 		x[s].state = ABSENT;
@@ -398,6 +396,7 @@ end_idle:
 #define NOTHING		0
 #define ON_HARDWARE	1	/* struct xfrm_bind_batch bound */
 #define OFF_HARDWARE	2	/* struct xfrm_bind_batch parked, or lost */
+#define DELETED		3	/* struct xfrm_bind_batch deleted */
 
 /* C: xfrm_bind_claim(), which lets go of the lock between batches */
 #define xfrm_bind_claim_one(d, s, mine)	\
@@ -409,9 +408,42 @@ end_idle:
 		:: else \
 		fi \
 	}
+#ifdef CLAIM_LEAVES_DELETED
+#define CLAIM_DELETED(d, s, mine)	skip
+#else
+#define CLAIM_DELETED(d, s, mine)	\
+	atomic { \
+		if \
+		:: x[s].dev == d && x[s].stage == DEFERRED -> x[s].stage = UNBINDING; mine[s] = DELETED \
+		:: else \
+		fi \
+	}
+#endif
+#ifdef CLAIM_WITHOUT_WAIT
+#define CLAIM_WAIT(d)	skip
+#else
+#define CLAIM_WAIT(d)	dev[d].pending == 0
+#endif
 #define xfrm_bind_claim(d, mine)	\
 	xfrm_bind_claim_one(d, 0, mine); \
-	xfrm_bind_claim_one(d, 1, mine)
+	xfrm_bind_claim_one(d, 1, mine); \
+	CLAIM_WAIT(d); \
+	CLAIM_DELETED(d, 0, mine); \
+	CLAIM_DELETED(d, 1, mine)
+
+/* C: xfrm_bind_end_batch() */
+#define xfrm_bind_end_batch(s, mine)	\
+	if \
+	:: mine[s] == DELETED -> mine[s] = NOTHING; xfrm_bind_end(s); DEFER_PUT(s) \
+	:: else \
+	fi
+
+/* C: xfrm_bind_quiesce() */
+#ifdef NO_QUIESCE
+#define xfrm_bind_quiesce(d)	skip
+#else
+#define xfrm_bind_quiesce(d)	!dev[d].working
+#endif
 
 /* C: xfrm_bind_park() */
 #define xfrm_bind_park_one(s, mine)	\
@@ -429,44 +461,10 @@ end_idle:
 	xfrm_bind_unpark_one(d, 0, mine); \
 	xfrm_bind_unpark_one(d, 1, mine)
 
-/* C: xfrm_bind_again() */
-#define xfrm_bind_again(d, s)	\
+/* C: xfrm_bind_state_again() */
+#define xfrm_bind_state_again(d, s)	\
 	xfrm_bind_go_live(d, s); \
 	x[s].stage = BOUND
-
-/* C: xfrm_bind_reap(). One dying SA: it still has users, or none. */
-#define xfrm_bind_reap_one(d, s, ours)	\
-	atomic { \
-		if \
-		:: x[s].dev == d && x[s].stage == DELETED && x[s].refs > 0 -> \
-			x[s].refs++; x[s].stage = FREEING; dev[d].pending++; ours = true \
-		:: else \
-		fi \
-	}; \
-	if \
-	:: ours -> ours = false; xfrm_bind_free_state(d, s); xfrm_state_put(s) \
-	:: else \
-	fi
-
-#define DYING(s, d)	(x[s].dev == d && x[s].stage == DELETED)
-
-/* C: xfrm_bind_gone() */
-#define xfrm_bind_gone(d)	(dev[d].pending == 0 && !DYING(0, d) && !DYING(1, d))
-
-#ifdef NO_REAP
-#define REAP(d, ours)	skip
-#else
-#ifdef REAP_WITHOUT_WAIT
-#define REAP_WAIT(d)	skip
-#else
-#define REAP_WAIT(d)	dev[d].pending == 0
-#endif
-#define REAP(d, ours)	\
-	REAP_WAIT(d); \
-	xfrm_bind_reap_one(d, 0, ours); \
-	xfrm_bind_reap_one(d, 1, ours); \
-	xfrm_bind_gone(d)
-#endif
 
 /* --- net/xfrm/xfrm_unbind.c */
 
@@ -530,7 +528,8 @@ end_idle:
 #define FENCE(s)		xfrm_unbind_fence(s)
 #endif
 
-#define IF_MINE(s, step)	if :: mine[s] -> step :: else fi
+#define IF_MINE(s, step)	\
+	if :: mine[s] == ON_HARDWARE || mine[s] == OFF_HARDWARE -> step :: else fi
 
 /* C: xfrm_unbind_finish_states() for one SA */
 #define STOP(s)		if :: mine[s] == ON_HARDWARE -> xfrm_unbind_stop_state(s) :: else fi
@@ -583,12 +582,14 @@ end_idle:
 	}
 
 /* C: xfrm_dev_unbind(), under RTNL */
-#define xfrm_dev_unbind(d, w, mine, ours, convert)	\
+#define xfrm_dev_unbind(d, w, mine, convert)	\
 	xfrm_bind_close(d, UNBIND); \
 	xfrm_bind_claim(d, mine); \
 	xfrm_bind_unpark(d, mine); \
 	xfrm_unbind_batch(w, mine, convert); \
-	REAP(d, ours); \
+	xfrm_bind_end_batch(0, mine); \
+	xfrm_bind_end_batch(1, mine); \
+	xfrm_bind_quiesce(d); \
 	check_told(); \
 	check_in_time(d); \
 	xfrm_bind_open(d, UNBIND)
@@ -618,10 +619,17 @@ end_idle:
 #define SUSPEND_CLOSE(d)	xfrm_bind_close(d, SUSPENDED)
 #endif
 
-#ifdef SUSPEND_WITHOUT_REAP
-#define SUSPEND_REAP(d, ours)	skip
+#ifdef SUSPEND_LEAVES_DELETED
+#define SUSPEND_END(s)	\
+	atomic { if :: mine[s] == DELETED -> x[s].stage = DEFERRED; mine[s] = NOTHING :: else fi }
 #else
-#define SUSPEND_REAP(d, ours)	REAP(d, ours)
+#define SUSPEND_END(s)	xfrm_bind_end_batch(s, mine)
+#endif
+
+#ifdef SUSPEND_WITHOUT_QUIESCE
+#define SUSPEND_QUIESCE(d)	skip
+#else
+#define SUSPEND_QUIESCE(d)	xfrm_bind_quiesce(d)
 #endif
 
 #ifdef SUSPEND_WITHOUT_COUNTERS
@@ -644,7 +652,7 @@ end_idle:
 #endif
 
 /* C: xfrm_dev_suspend(), under RTNL. policy: its policies stop, too */
-#define xfrm_dev_suspend(d, w, mine, ours, policy)	\
+#define xfrm_dev_suspend(d, w, mine, policy)	\
 	SUSPEND_CLOSE(d); \
 	xfrm_bind_claim(d, mine); \
 	IF_MINE(0, xfrm_rebind_fence(0)); \
@@ -653,7 +661,9 @@ end_idle:
 	IF_MINE(0, SUSPEND_STOP(0); NO_REAL(0)); \
 	IF_MINE(1, SUSPEND_STOP(1); NO_REAL(1)); \
 	policy; \
-	SUSPEND_REAP(d, ours); \
+	SUSPEND_END(0); \
+	SUSPEND_END(1); \
+	SUSPEND_QUIESCE(d); \
 	xfrm_bind_park_one(0, mine); \
 	xfrm_bind_park_one(1, mine); \
 	printf("device %d is suspended\n", d)
@@ -693,7 +703,7 @@ end_idle:
 	if \
 	:: kept[s] -> \
 		LOCK(x[s].lock); \
-		xfrm_bind_again(d, s); \
+		xfrm_bind_state_again(d, s); \
 		REAL_LATE(s, hw); \
 		printf("device %d has SA %d again\n", d, s); \
 		if :: DELETED_MEANWHILE(s) -> xfrm_dev_state_delete(s, taken) :: else fi; \
