@@ -66,10 +66,19 @@ static void xfrm_bind_put_state(struct hlist_node *node)
 	xfrm_state_put(xfrm_bind_state_of(node));
 }
 
+/* What is told of the deletion has the counters of this moment. */
 static void xfrm_bind_fence_state(struct net_device *dev,
 				  struct hlist_node *node)
 {
 	struct xfrm_state *x = xfrm_bind_state_of(node);
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+
+	if (ops->xdo_dev_state_update_stats &&
+	    !(x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)) {
+		rcu_read_lock();
+		ops->xdo_dev_state_update_stats(x);
+		rcu_read_unlock();
+	}
 
 	WRITE_ONCE(x->xso.live, false);
 	x->xso.hw_only = 1;

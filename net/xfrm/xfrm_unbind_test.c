@@ -21,6 +21,7 @@ struct fake_nic {
 	u64 seq;
 	struct rcu_gp_oldstate grace;
 	bool drained, delete_drained, free_drained;
+	u64 packets;
 	struct net_device *lower;
 	struct completion freed;
 };
@@ -61,6 +62,12 @@ static int fake_state_unbind(struct net_device *dev, struct xfrm_state *x,
 	return nic.unbind_says;
 }
 
+static void fake_update_stats(struct xfrm_state *x)
+{
+	x->curlft.packets += nic.packets;
+	nic.packets = 0;
+}
+
 static int fake_policy_add(struct xfrm_policy *xp,
 			   struct netlink_ext_ack *extack)
 {
@@ -84,6 +91,7 @@ static const struct xfrmdev_ops fake_ops = {
 	.xdo_dev_state_delete	= fake_state_delete,
 	.xdo_dev_state_free	= fake_state_free,
 	.xdo_dev_state_unbind	= fake_state_unbind,
+	.xdo_dev_state_update_stats = fake_update_stats,
 	.xdo_dev_policy_add	= fake_policy_add,
 	.xdo_dev_policy_delete	= fake_policy_delete,
 	.xdo_dev_policy_free	= fake_policy_free,
@@ -462,6 +470,38 @@ static void feature_off_unbinds_and_refuses(struct kunit *test)
 	drop_state(y);
 }
 
+/* XFRM_MSG_DELSA and XFRM_MSG_DELPOLICY are built after the deletion. */
+static void deletion_tells_counters_and_device(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	nic.packets = 10;
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	xp->walk.dead = 1;
+	xfrm_dev_policy_delete(xp);
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_EQ(test, x->curlft.packets, 10);
+	KUNIT_EXPECT_EQ(test, x->xso.ifindex, ctx->dev->ifindex);
+	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, ctx->dev->ifindex);
+	drop_state(x);
+	drop_policy(xp);
+}
+
+static void unbound_names_no_device(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->xso.ifindex, 0);
+	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, 0);
+	drop_state(x);
+	drop_policy(xp);
+}
+
 /* A device whose delete callback does not come back until it is let go. */
 static struct {
 	struct net_device *dev;
@@ -616,6 +656,8 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(deleted_makes_room),
 	KUNIT_CASE(delete_inbound_stops_at_once),
 	KUNIT_CASE(feature_off_unbinds_and_refuses),
+	KUNIT_CASE(deletion_tells_counters_and_device),
+	KUNIT_CASE(unbound_names_no_device),
 	KUNIT_CASE(unbind_waits_for_no_other_device),
 	KUNIT_CASE(deletion_waits_for_no_other_device),
 	KUNIT_CASE(unbind_waits_for_its_own_callbacks),

@@ -226,6 +226,38 @@ lifetime()
 	hosts_down
 }
 
+# --- deleted while it is offloaded ----------------------------------------------------
+
+# The deletion of an SA or policy, as it was when it was deleted.
+deleted() # JQ-CONDITION
+{
+	heard_count "(.event | startswith(\"delete\")) and ($1)"
+}
+
+deletion() # packet|crypto
+{
+	FLOWS=("")
+	hosts_up && flow_add transport v4 "$1" && flow_add tunnel v6 "$1" &&
+		pings 1 && pings 2 || { not_ok "deletion, $1: set-up"; return; }
+	listen left
+	check "14: $1: delete all SAs" ip -n left xfrm state deleteall
+	check "14: $1: DELSA comes for each" wait_for 10 at_least 4 \
+		heard_count '.event == "delete-sa"'
+	is "14: $1: each names the device" \
+		"$(deleted '.sa.offload.dev == "nic0"')" 4
+	is "14: $1: each counts the packets" \
+		"$(deleted '.sa.lifetime.packets == 4')" 4
+	is "14: $1: and the bytes" \
+		"$(deleted '.sa.lifetime.bytes >= 4 * 64')" 4
+	[[ $1 == crypto ]] && { hosts_down; return; }
+	check "14: delete all policies" ip -n left xfrm policy deleteall
+	check "14: DELPOLICY comes for each" wait_for 10 at_least 4 \
+		heard_count '.event == "delete-policy"'
+	is "14: those that were offloaded name the device" \
+		"$(deleted '.policy.offload.dev == "nic0"')" 4
+	hosts_down
+}
+
 # --- more than a socket holds ---------------------------------------------------------
 
 lost_told() { grep -q '"event":"lost"' "$OUT/monitor.log"; }
@@ -271,6 +303,8 @@ begin
 need python3 pfkey xfrm_fill
 one_for_each
 lifetime
+deletion packet
+deletion crypto
 burst
 [[ ! -e /run/netns/here ]] || ip netns del here
 finish
