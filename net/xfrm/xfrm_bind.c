@@ -133,7 +133,8 @@ static void xfrm_bind_fence_policy(struct net_device *dev,
 	struct xfrm_dev_offload *xdo = &xfrm_bind_policy_of(node)->xdo;
 
 	WRITE_ONCE(xdo->live, false);
-	if (xdo->dir == XFRM_DEV_OFFLOAD_OUT)
+	if (xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
+	    !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_TWIN))
 		xfrm_packet_offload_retire(dev);
 }
 
@@ -663,6 +664,27 @@ void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 	xfrm_bind_delete(&xp->xdo_node, &xfrm_bind_policies);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_policy_delete);
+
+/**
+ * xfrm_dev_policy_replaced - another policy of its selector is on the hardware
+ * @xp: policy that is about to be deleted
+ * @by: the policy that takes its place
+ *
+ * The hardware does not send packets of @xp as they are when it is deleted, if
+ * @by is there and protects or blocks them. Those that wait on their way to it
+ * then go on.
+ *
+ * Context: under the policy lock of the netns.
+ */
+void xfrm_dev_policy_replaced(struct xfrm_policy *xp,
+			      const struct xfrm_policy *by)
+{
+	const struct net_device *dev = xfrm_offload_live_dev(&by->xdo);
+
+	if (dev && dev == xfrm_offload_live_dev(&xp->xdo) &&
+	    (by->xfrm_nr || by->action == XFRM_POLICY_BLOCK))
+		xp->xdo.flags |= XFRM_DEV_OFFLOAD_FLAG_TWIN;
+}
 
 static bool xfrm_bind_idle(struct xfrm_bound *b)
 {

@@ -796,6 +796,49 @@ static void deletion_on_another_device_drops_nothing(struct kunit *test)
 	free_netdev(other);
 }
 
+/* What a daemon does with XFRM_MSG_UPDPOLICY when it rekeys. */
+static void replaced_policy_drops_nothing(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test), *by = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	by->xfrm_nr = 1;
+	xfrm_dev_policy_replaced(xp, by);
+	drop_policy(xp);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+
+	skb = marked_packet(test, x);
+	drop_policy(by);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
+/* By one that lets packets pass as they are, or that the hardware has not. */
+static void policy_replaced_by_another_kind(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test), *by = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	xfrm_dev_policy_replaced(xp, by);
+	drop_policy(xp);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+
+	skb = marked_packet(test, x);
+	xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, xp);
+	xp->xfrm_nr = 1;
+	xfrm_dev_policy_replaced(by, xp);
+	drop_policy(by);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	xp->walk.dead = 1;
+	xfrm_policy_destroy(xp);
+	drop_state(x);
+}
+
 /* A copy of a packet shares its mark, and may go to another device. */
 static void copy_of_a_packet_keeps_its_mark(struct kunit *test)
 {
@@ -855,6 +898,8 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(queued_crypto_packet_dies),
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),
 	KUNIT_CASE(deletion_on_another_device_drops_nothing),
+	KUNIT_CASE(replaced_policy_drops_nothing),
+	KUNIT_CASE(policy_replaced_by_another_kind),
 	KUNIT_CASE(copy_of_a_packet_keeps_its_mark),
 	KUNIT_CASE(requeued_packet_is_tested_again),
 	KUNIT_CASE(queued_crypto_packet_dies_below_a_bond),
