@@ -37,7 +37,6 @@ void xfrm_state_go_invalid(struct xfrm_state *x)
 		hlist_del_init_rcu(&x->state_cache);
 	if (!hlist_unhashed(&x->state_cache_input))
 		hlist_del_init_rcu(&x->state_cache_input);
-	xfrm_nat_keepalive_state_updated(x);
 	spin_unlock(&net->xfrm.xfrm_state_lock);
 }
 
