@@ -31,6 +31,12 @@ void mlx5e_ipsec_next_seq(const struct xfrm_state *x, u32 *low, u32 *high)
 	*high = upper_32_bits(last + 1);
 }
 
+static u32 mlx5e_ipsec_window(const struct xfrm_state *x)
+{
+	return x->replay_esn ? x->replay_esn->replay_window
+			     : x->props.replay_window;
+}
+
 static bool mlx5e_ipsec_window_used(const struct xfrm_state *x)
 {
 	u32 i;
@@ -50,11 +56,13 @@ static bool mlx5e_ipsec_window_used(const struct xfrm_state *x)
  * @x: packet offload SA
  * @extack: where a refusal is explained, or NULL
  *
- * Inbound, what the stack has received cannot be put into the device's window,
- * and would be accepted a second time.
+ * Inbound, the driver programs a replay window with ESN only: whether the object
+ * keeps one without it is documented nowhere in public. And what the stack has
+ * received cannot be put into the device's window, and would be accepted a
+ * second time.
  *
- * Return: 0; -EOPNOTSUPP if it has received anything; -EOVERFLOW if an outbound
- * SA without ESN has used all its numbers.
+ * Return: 0; -EOPNOTSUPP if it wants a window without ESN, or has received
+ * anything; -EOVERFLOW if an outbound SA without ESN has used all its numbers.
  */
 int mlx5e_ipsec_validate_seq(const struct xfrm_state *x,
 			     struct netlink_ext_ack *extack)
@@ -62,6 +70,11 @@ int mlx5e_ipsec_validate_seq(const struct xfrm_state *x,
 	u32 low, high;
 
 	if (x->xso.dir == XFRM_DEV_OFFLOAD_IN) {
+		if (mlx5e_ipsec_window(x) &&
+		    !(x->props.flags & XFRM_STATE_ESN)) {
+			NL_SET_ERR_MSG_MOD(extack, "No replay window without ESN: set it to 0");
+			return -EOPNOTSUPP;
+		}
 		if (!mlx5e_ipsec_window_used(x))
 			return 0;
 		NL_SET_ERR_MSG_MOD(extack, "Device cannot take over a replay window");
@@ -73,6 +86,66 @@ int mlx5e_ipsec_validate_seq(const struct xfrm_state *x,
 		NL_SET_ERR_MSG_MOD(extack, "All sequence numbers are used up");
 		return -EOVERFLOW;
 	}
+
+	return 0;
+}
+
+/* What is left of a limit; 0 for one that was passed. */
+static u64 mlx5e_ipsec_limit_left(u64 limit, u64 used)
+{
+	if (limit == XFRM_INF)
+		return XFRM_INF;
+
+	return limit > used ? limit - used : 0;
+}
+
+/**
+ * mlx5e_ipsec_packets_left - how many packets of an SA the device may handle
+ * @x: the SA, with what it has counted so far
+ * @left: filled in
+ * @extack: where a refusal is explained, or NULL
+ *
+ * The device counts from the moment that it has the SA. It does not stop at the
+ * last sequence number by itself: without ESN the next one is 0 again, and IVs
+ * repeat. So the numbers that are left are a hard limit, too.
+ *
+ * Return: 0; -EOVERFLOW if the SA has reached its hard limit.
+ */
+int mlx5e_ipsec_packets_left(const struct xfrm_state *x,
+			     struct mlx5e_ipsec_left *left,
+			     struct netlink_ext_ack *extack)
+{
+	u64 used = x->curlft.packets;
+	u32 numbers;
+
+	left->hard = mlx5e_ipsec_limit_left(x->lft.hard_packet_limit, used);
+	left->soft = mlx5e_ipsec_limit_left(x->lft.soft_packet_limit, used);
+	left->numbers = false;
+
+	if (!left->hard) {
+		NL_SET_ERR_MSG_MOD(extack, "The SA has reached its hard packet limit");
+		return -EOVERFLOW;
+	}
+	/* The stack tells at its next look. Without a soft limit the device's
+	 * hard limit has 32 bits.
+	 */
+	if (!left->soft)
+		left->soft = left->hard > U32_MAX ? 1 : XFRM_INF;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->xso.dir != XFRM_DEV_OFFLOAD_OUT ||
+	    x->props.flags & XFRM_STATE_ESN)
+		return 0;
+
+	numbers = U32_MAX - (x->replay_esn ? x->replay_esn->oseq
+					   : x->replay.oseq);
+	if (left->hard <= numbers)
+		return 0;
+
+	left->hard = numbers;
+	left->numbers = true;
+	if (left->soft >= numbers)
+		left->soft = XFRM_INF;
 
 	return 0;
 }

@@ -22,8 +22,23 @@ struct mlx5e_ipsec_stop {
 	bool		esn;
 };
 
+/**
+ * struct mlx5e_ipsec_left - packets until a limit
+ * @hard: until the device has to stop, or XFRM_INF
+ * @soft: until the key manager is to be told, or XFRM_INF
+ * @numbers: sequence numbers end before the hard limit
+ */
+struct mlx5e_ipsec_left {
+	u64	hard;
+	u64	soft;
+	bool	numbers;
+};
+
 void mlx5e_ipsec_next_seq(const struct xfrm_state *x, u32 *low, u32 *high);
 int mlx5e_ipsec_validate_seq(const struct xfrm_state *x,
+			     struct netlink_ext_ack *extack);
+int mlx5e_ipsec_packets_left(const struct xfrm_state *x,
+			     struct mlx5e_ipsec_left *left,
 			     struct netlink_ext_ack *extack);
 int mlx5e_ipsec_final_seq(const struct mlx5e_ipsec_stop *stop, u64 *seq);
 

@@ -210,8 +210,114 @@ static void used_window_is_refused(struct kunit *test)
 	x = new_state(test, XFRM_DEV_OFFLOAD_IN, false);
 	x->replay.bitmap = 1;
 	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+}
+
+static void window_without_esn_is_refused(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_IN, false);
+
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
 	x->props.replay_window = 32;
 	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), -EOPNOTSUPP);
+
+	/* XFRMA_REPLAY_ESN_VAL without XFRM_STATE_ESN */
+	x = new_state(test, XFRM_DEV_OFFLOAD_IN, true);
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+	x->props.flags = 0;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), -EOPNOTSUPP);
+	x->replay_esn->replay_window = 0;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+
+	/* An outbound SA keeps no window, whatever it asks for. */
+	x = new_state(test, XFRM_DEV_OFFLOAD_OUT, false);
+	x->props.replay_window = 32;
+	KUNIT_EXPECT_EQ(test, mlx5e_ipsec_validate_seq(x, NULL), 0);
+}
+
+struct left_case {
+	const char *name;
+	u64 hard;
+	u64 soft;
+	u64 used;
+	u32 oseq;
+	bool esn;
+	bool in;
+	bool crypto;
+	int err;
+	struct mlx5e_ipsec_left left;
+};
+
+static const struct left_case left_cases[] = {
+	{ .name = "ESN, no limit", .esn = true, .hard = XFRM_INF,
+	  .soft = XFRM_INF, .used = 5000, .oseq = 5000,
+	  .left = { XFRM_INF, XFRM_INF, false } },
+	{ .name = "ESN, limits, nothing sent", .esn = true, .hard = 2000,
+	  .soft = 1000, .left = { 2000, 1000, false } },
+	{ .name = "ESN, limits, some sent", .esn = true, .hard = 2000,
+	  .soft = 1000, .used = 300, .left = { 1700, 700, false } },
+	{ .name = "ESN, beyond the soft limit", .esn = true, .hard = 2000,
+	  .soft = 1000, .used = 1000, .left = { 1000, XFRM_INF, false } },
+	{ .name = "ESN, beyond the soft limit, far from the hard one",
+	  .esn = true, .hard = 1ULL << 34, .soft = 1000, .used = 2000,
+	  .left = { (1ULL << 34) - 2000, 1, false } },
+	{ .name = "ESN, one packet left", .esn = true, .hard = 2000,
+	  .soft = 1000, .used = 1999, .left = { 1, XFRM_INF, false } },
+	{ .name = "ESN, at the hard limit", .esn = true, .hard = 2000,
+	  .soft = 1000, .used = 2000, .err = -EOVERFLOW },
+	{ .name = "ESN, beyond the hard limit", .esn = true, .hard = 2000,
+	  .soft = 1000, .used = 2001, .err = -EOVERFLOW },
+	{ .name = "no ESN, no limit", .hard = XFRM_INF, .soft = XFRM_INF,
+	  .left = { U32_MAX, XFRM_INF, true } },
+	{ .name = "no ESN, no limit, some sent", .hard = XFRM_INF,
+	  .soft = XFRM_INF, .used = 9, .oseq = 1000,
+	  .left = { U32_MAX - 1000, XFRM_INF, true } },
+	{ .name = "no ESN, one number left", .hard = XFRM_INF,
+	  .soft = XFRM_INF, .oseq = U32_MAX - 1,
+	  .left = { 1, XFRM_INF, true } },
+	{ .name = "no ESN, limit before the numbers end", .hard = 2000,
+	  .soft = 1000, .used = 100, .oseq = 100,
+	  .left = { 1900, 900, false } },
+	{ .name = "no ESN, limit as the numbers end", .hard = U32_MAX,
+	  .soft = 1000, .left = { U32_MAX, 1000, false } },
+	{ .name = "no ESN, numbers end before the limit", .hard = 1ULL << 33,
+	  .soft = 1000, .left = { U32_MAX, 1000, true } },
+	{ .name = "no ESN, numbers end before both limits", .hard = 1ULL << 34,
+	  .soft = 1ULL << 33, .left = { U32_MAX, XFRM_INF, true } },
+	{ .name = "no ESN, inbound", .in = true, .hard = XFRM_INF,
+	  .soft = XFRM_INF, .left = { XFRM_INF, XFRM_INF, false } },
+	{ .name = "no ESN, crypto offload", .crypto = true, .hard = XFRM_INF,
+	  .soft = XFRM_INF, .left = { XFRM_INF, XFRM_INF, false } },
+};
+
+static void left_case_name(const struct left_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(left, left_cases, left_case_name);
+
+static void limits_count_from_where_the_sa_stands(struct kunit *test)
+{
+	const struct left_case *c = test->param_value;
+	struct mlx5e_ipsec_left left;
+	struct xfrm_state *x;
+
+	x = new_state(test, c->in ? XFRM_DEV_OFFLOAD_IN : XFRM_DEV_OFFLOAD_OUT,
+		      c->esn);
+	x->xso.type = c->crypto ? XFRM_DEV_OFFLOAD_CRYPTO
+				: XFRM_DEV_OFFLOAD_PACKET;
+	x->lft.hard_packet_limit = c->hard;
+	x->lft.soft_packet_limit = c->soft;
+	x->curlft.packets = c->used;
+	x->replay.oseq = c->oseq;
+
+	KUNIT_ASSERT_EQ(test, mlx5e_ipsec_packets_left(x, &left, NULL), c->err);
+	if (c->err)
+		return;
+
+	KUNIT_EXPECT_EQ(test, left.hard, c->left.hard);
+	KUNIT_EXPECT_EQ(test, left.soft, c->left.soft);
+	KUNIT_EXPECT_EQ(test, left.numbers, c->left.numbers);
 }
 
 /* Where the device stopped is where it begins again. */
@@ -332,6 +438,8 @@ static struct kunit_case mlx5e_ipsec_seq_cases[] = {
 	KUNIT_CASE(next_seq_follows_the_last),
 	KUNIT_CASE(sa_without_numbers_is_refused),
 	KUNIT_CASE(used_window_is_refused),
+	KUNIT_CASE(window_without_esn_is_refused),
+	KUNIT_CASE_PARAM(limits_count_from_where_the_sa_stands, left_gen_params),
 	KUNIT_CASE_PARAM(numbers_go_there_and_back, seq_gen_params),
 	KUNIT_CASE(no_eswitch_refuses_nothing),
 	KUNIT_CASE(esn_follows_what_was_sent),

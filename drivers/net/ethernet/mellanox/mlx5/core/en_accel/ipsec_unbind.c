@@ -42,9 +42,9 @@ static int mlx5e_ipsec_drain_sq(struct mlx5e_txqsq *sq, unsigned long deadline)
 }
 
 /* Under priv->state_lock, which keeps the queues. */
-static int mlx5e_ipsec_drain_sqs(struct mlx5e_priv *priv)
+static int mlx5e_ipsec_drain_sqs(struct mlx5e_priv *priv, unsigned long wait)
 {
-	unsigned long deadline = jiffies + MLX5E_IPSEC_DRAIN;
+	unsigned long deadline = jiffies + wait;
 	struct mlx5e_txqsq *sq;
 	unsigned int i;
 	int err;
@@ -62,22 +62,68 @@ static int mlx5e_ipsec_drain_sqs(struct mlx5e_priv *priv)
 	return 0;
 }
 
+/* Marks the SAs that the stack has fenced. After the grace period no packet of
+ * one of them comes into a send queue any more.
+ */
+static void mlx5e_ipsec_mark_fenced(struct mlx5e_ipsec *ipsec)
+{
+	struct mlx5e_ipsec_sa_entry *sa_entry;
+	unsigned long id;
+
+	xa_lock_bh(&ipsec->sadb);
+	xa_for_each(&ipsec->sadb, id, sa_entry)
+		sa_entry->fenced = READ_ONCE(sa_entry->x->km.state) ==
+				   XFRM_STATE_INVALID;
+	xa_unlock_bh(&ipsec->sadb);
+
+	synchronize_net();
+}
+
+static void mlx5e_ipsec_mark_drained(struct mlx5e_ipsec *ipsec)
+{
+	struct mlx5e_ipsec_sa_entry *sa_entry;
+	unsigned long id;
+
+	xa_lock_bh(&ipsec->sadb);
+	xa_for_each(&ipsec->sadb, id, sa_entry)
+		if (sa_entry->fenced)
+			sa_entry->drained = true;
+	xa_unlock_bh(&ipsec->sadb);
+}
+
+/* Queues that stand still are opened anew once, for all SAs that go. */
+static int mlx5e_ipsec_drain_by_force(struct mlx5e_priv *priv,
+				      struct mlx5e_ipsec *ipsec)
+{
+	int err;
+
+	mlx5e_ipsec_mark_fenced(ipsec);
+	err = mlx5e_safe_reopen_channels(priv);
+	if (!err)
+		mlx5e_ipsec_mark_drained(ipsec);
+
+	return err;
+}
+
 /* Empties the send queues of packets of an SA that gets no new ones; by force if
  * the caller holds RTNL, which that takes. A device that is down sends nothing.
  */
 static int mlx5e_ipsec_drain(struct mlx5e_ipsec_sa_entry *sa_entry, bool force)
 {
 	struct mlx5e_priv *priv = netdev_priv(sa_entry->dev);
+	struct mlx5e_ipsec *ipsec = sa_entry->ipsec;
 	int err = 0;
 
 	if (sa_entry->attrs.dir != XFRM_DEV_OFFLOAD_OUT || sa_entry->drained ||
-	    mlx5_cmd_is_down(sa_entry->ipsec->mdev))
+	    mlx5_cmd_is_down(ipsec->mdev))
 		return 0;
 
 	mutex_lock(&priv->state_lock);
-	err = mlx5e_ipsec_drain_sqs(priv);
+	err = mlx5e_ipsec_drain_sqs(priv, ipsec->stalled ?
+				    1 : MLX5E_IPSEC_DRAIN);
 	if (err && force)
-		err = mlx5e_safe_reopen_channels(priv);
+		err = mlx5e_ipsec_drain_by_force(priv, ipsec);
+	ipsec->stalled = err;
 	mutex_unlock(&priv->state_lock);
 
 	sa_entry->drained = !err;
@@ -210,8 +256,9 @@ int mlx5e_ipsec_unbind_state(struct net_device *dev, struct xfrm_state *x,
  * mlx5e_ipsec_suspend - the hardware goes, its device stays
  * @dev: the device, which need not have been registered
  *
- * A reload, a reset of the firmware or a change of profile tears down what SAs
- * and policies live in without setting the device down for the stack.
+ * System sleep and a change between the NIC's and the representor's profile tear
+ * down what SAs and policies live in without setting the device down for the
+ * stack. A reload, a reset and a recovery of the firmware unregister it instead.
  *
  * Context: process, may sleep, without RTNL.
  */
