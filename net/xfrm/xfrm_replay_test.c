@@ -251,7 +251,7 @@ static void device_is_told_of_numbers(struct kunit *test)
 
 	x->type = &counted_type;
 	x->xso.dev = dev;
-	rcu_assign_pointer(x->xso.live_dev, dev);
+	x->xso.live = true;
 	x->xso.type = XFRM_DEV_OFFLOAD_CRYPTO;
 	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
 	x->replay_esn->oseq = lower_32_bits(p->last);
@@ -287,7 +287,7 @@ static void device_is_told_of_numbers(struct kunit *test)
 	kfree_skb(skb);
 	x->type = NULL;
 	x->xso.dev = NULL;
-	RCU_INIT_POINTER(x->xso.live_dev, NULL);
+	x->xso.live = false;
 	x->xso.type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
 	drop_replay_state(x);
 	free_netdev(dev);
