@@ -52,7 +52,8 @@ struct xfrm_dev_counters {
  *	SA that is parked
  * @moving: a migration is about to put another SA in its place; who looks for
  *	an SA waits for that
- * @untold: the migration made it INVALID; if it fails, that has to be told
+ * @untold: nobody is told that it is INVALID: whoever adds it learns that, or
+ *	the migration that made it INVALID tells, if it fails
  * @ifindex: index of the device it was taken off; 0 if it was in software
  * @ifname: the name which that device had
  *
@@ -181,15 +182,11 @@ static inline bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 }
 #endif /* CONFIG_XFRM_OFFLOAD */
 
-void xfrm_state_publish(struct xfrm_state *x);
-int xfrm_unbound_yield(struct xfrm_state *x);
+int xfrm_state_publish(struct xfrm_state *x);
+int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old);
+int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old);
 int xfrm_unbound_policy_yield(const struct xfrm_policy *pol);
-bool xfrm_unbound_blocks(struct net *net, const struct xfrm_tmpl *tmpl,
-			 const struct xfrm_policy *pol, const struct flowi *fl,
-			 unsigned short family, const xfrm_address_t *daddr,
-			 const xfrm_address_t *saddr);
 int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x);
 unsigned int xfrm_unbound_size(const struct xfrm_state *x);
-u32 xfrm_unbound_xflags(const struct xfrm_state *x);
 
 #endif /* _NET_XFRM_UNBIND_H */

@@ -74,9 +74,42 @@ void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
 void xfrm_policy_unbind_convert(struct xfrm_policy *xp);
 void xfrm_replay_adopt(struct xfrm_state *x,
 		       const struct xfrm_dev_counters *final);
-void xfrm_state_go_invalid(struct xfrm_state *x);
+void xfrm_state_go_invalid(struct xfrm_state *x, enum xfrm_unbind_reason reason,
+			   const struct net_device *dev);
+struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
+					   const struct xfrm_mark *mark,
+					   const xfrm_address_t *daddr,
+					   __be32 spi, u8 proto,
+					   unsigned short family);
+u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
+		     const struct flowi *fl, unsigned short family);
 void xfrm_unbound_audit(struct xfrm_state *x);
 void xfrm_unbound_tell(struct xfrm_state *x);
+
+/* If so, what xfrm_state_go_invalid() has recorded is there, too. */
+static inline bool xfrm_state_is_invalid(const struct xfrm_state *x)
+{
+	/* Pairs with the release in xfrm_state_go_invalid(). */
+	return smp_load_acquire(&x->km.state) == XFRM_STATE_INVALID;
+}
+
+/* What stands for a template, and carries no packet of it, in xfrm_state_find() */
+#define XFRM_STANDS		1	/* an optional template blocks */
+#define XFRM_STANDS_SOON	2	/* an SA is about to be there */
+
+/* Packet offload: do policy and SA have the same device? */
+static inline bool xfrm_offload_agrees(const struct xfrm_policy *pol,
+				       const struct xfrm_state *x)
+{
+#ifdef CONFIG_XFRM_OFFLOAD
+	if (pol->xdo.type == XFRM_DEV_OFFLOAD_PACKET)
+		return x->xso.type == XFRM_DEV_OFFLOAD_PACKET &&
+		       pol->xdo.dev == x->xso.dev;
+	return x->xso.type != XFRM_DEV_OFFLOAD_PACKET;
+#else
+	return true;
+#endif
+}
 
 /* In xfrm_state.c: for what an unbind waits for. It may run on a workqueue that
  * memory reclaim depends on, as that of a bond does.

@@ -53,6 +53,7 @@ struct xfrm_move {
 	struct netlink_ext_ack *extack;
 	struct xfrm_user_offload offload;	/* wanted, if @offloaded */
 	bool offloaded;
+	bool hardware;	/* a device holds the SA, or is to hold it */
 };
 
 /* What attributes the parser skipped: beyond the highest one it knows. */
@@ -120,6 +121,10 @@ static int xfrm_move_contradictions(const struct xfrm_move *mv)
 		NL_SET_ERR_MSG_FMT(extack, "Unknown flags: 0x%x", unknown);
 		return -EINVAL;
 	}
+	if (!um->id.spi) {
+		NL_SET_ERR_MSG(extack, "An SA has an SPI other than 0");
+		return -EINVAL;
+	}
 	if (um->reserved) {
 		NL_SET_ERR_MSG(extack, "The reserved field has to be 0");
 		return -EINVAL;
@@ -164,55 +169,83 @@ static struct xfrm_state *xfrm_move_find(struct net *net,
 					 const struct xfrm_user_migrate_state *um)
 {
 	const struct xfrm_usersa_id *id = &um->id;
-	struct hlist_head *table;
 	struct xfrm_state *x;
-	unsigned int h;
 
 	spin_lock_bh(&net->xfrm.xfrm_state_lock);
-
-	table = rcu_dereference_protected(net->xfrm.state_byspi,
-					  lockdep_is_held(&net->xfrm.xfrm_state_lock));
-	h = __xfrm_spi_hash(&id->daddr, id->spi, id->proto, id->family,
-			    net->xfrm.state_hmask);
-	hlist_for_each_entry(x, table + h, byspi)
-		if (x->props.family == id->family && x->id.spi == id->spi &&
-		    x->id.proto == id->proto &&
-		    xfrm_addr_equal(&x->id.daddr, &id->daddr, id->family) &&
-		    x->mark.m == um->old_mark.m &&
-		    x->mark.v == (um->old_mark.v & um->old_mark.m))
-			break;
+	x = xfrm_state_lookup_exact(net, &um->old_mark, &id->daddr, id->spi,
+				    id->proto, id->family);
 	if (x)
 		xfrm_state_hold(x);
-
 	spin_unlock_bh(&net->xfrm.xfrm_state_lock);
 
 	return x;
 }
 
-/* Would a packet for the one find the other? Whoever adds SAs holds
- * xfrm_cfg_mutex, so the answer stands.
- */
-static bool xfrm_move_taken(const struct xfrm_state *x, struct xfrm_state *xc)
+/* Would the lookup key of the one find the other? */
+static bool xfrm_move_overlaps(const struct xfrm_state *x,
+			       const struct xfrm_state *y)
 {
-	struct net *net = xs_net(xc);
-	u32 mark = xc->mark.v & xc->mark.m;
-	struct hlist_head *table;
+	u32 diff = (x->mark.v & x->mark.m) ^ (y->mark.v & y->mark.m);
+
+	return x->props.family == y->props.family && x->id.spi == y->id.spi &&
+	       x->id.proto == y->id.proto &&
+	       xfrm_addr_equal(&x->id.daddr, &y->id.daddr, x->props.family) &&
+	       (!(diff & x->mark.m) || !(diff & y->mark.m));
+}
+
+static bool xfrm_move_keeps_name(const struct xfrm_state *x,
+				 const struct xfrm_state *xc)
+{
+	return x->props.family == xc->props.family &&
+	       x->mark.m == xc->mark.m &&
+	       !((x->mark.v ^ xc->mark.v) & xc->mark.m) &&
+	       xfrm_addr_equal(&x->id.daddr, &xc->id.daddr, x->props.family);
+}
+
+/* Of protocols without an SPI (Mobile IPv6) the addresses are the name. */
+static bool xfrm_move_taken_byaddr(struct xfrm_state *const *x,
+				   struct xfrm_state *xc, int n)
+{
 	struct xfrm_state *y;
+
+	y = xfrm_state_lookup_byaddr(xs_net(xc), xc->mark.v & xc->mark.m,
+				     &xc->id.daddr, &xc->props.saddr,
+				     xc->id.proto, xc->props.family);
+	if (!y)
+		return false;
+
+	xfrm_state_put(y);
+	return !xfrm_migrate_has(x, n, y);
+}
+
+/* Is the name of a clone taken by an SA that stays, or by another clone? SAs
+ * are added under xfrm_cfg_mutex, so the answer stands.
+ */
+static bool xfrm_move_taken(struct xfrm_state *const *x,
+			    struct xfrm_state *const *xc, int n, int i)
+{
+	struct net *net = xs_net(xc[i]);
+	struct xfrm_state *y = NULL;
+	struct hlist_head *table;
 	unsigned int h;
+	int j;
+
+	if (!xc[i]->id.spi)
+		return xfrm_move_taken_byaddr(x, xc[i], n);
+	for (j = 0; j < i; j++)
+		if (xfrm_move_overlaps(xc[j], xc[i]))
+			return true;
+	if (xfrm_move_keeps_name(x[i], xc[i]))
+		return false;
 
 	spin_lock_bh(&net->xfrm.xfrm_state_lock);
 
 	table = rcu_dereference_protected(net->xfrm.state_byspi,
 					  lockdep_is_held(&net->xfrm.xfrm_state_lock));
-	h = __xfrm_spi_hash(&xc->id.daddr, xc->id.spi, xc->id.proto,
-			    xc->props.family, net->xfrm.state_hmask);
+	h = __xfrm_spi_hash(&xc[i]->id.daddr, xc[i]->id.spi, xc[i]->id.proto,
+			    xc[i]->props.family, net->xfrm.state_hmask);
 	hlist_for_each_entry(y, table + h, byspi)
-		if (y != x && y->props.family == xc->props.family &&
-		    y->id.spi == xc->id.spi && y->id.proto == xc->id.proto &&
-		    xfrm_addr_equal(&y->id.daddr, &xc->id.daddr,
-				    xc->props.family) &&
-		    ((mark & y->mark.m) == y->mark.v ||
-		     (y->mark.v & xc->mark.m) == mark))
+		if (xfrm_move_overlaps(y, xc[i]) && !xfrm_migrate_has(x, n, y))
 			break;
 
 	spin_unlock_bh(&net->xfrm.xfrm_state_lock);
@@ -304,28 +337,31 @@ static int xfrm_move_check_device(const struct xfrm_move *mv,
 }
 #endif
 
-static int xfrm_move_check(struct xfrm_move *mv, struct xfrm_state *x)
+/* Before a clone is made of it. */
+static int xfrm_move_check_sa(const struct xfrm_move *mv, struct xfrm_state *x)
 {
-	struct netlink_ext_ack *extack = mv->extack;
-	int err;
+	u8 state = READ_ONCE(x->km.state);
 
 	if (xfrm_state_kern(x)) {
-		NL_SET_ERR_MSG(extack, "The SA belongs to the kernel");
+		NL_SET_ERR_MSG(mv->extack, "The SA belongs to the kernel");
 		return -EPERM;
 	}
+	if (state != XFRM_STATE_VALID && state != XFRM_STATE_INVALID) {
+		NL_SET_ERR_MSG(mv->extack, "The SA carries no packets");
+		return -ESRCH;
+	}
 
-	switch (READ_ONCE(x->km.state)) {
-	case XFRM_STATE_VALID:
-		break;
-	case XFRM_STATE_INVALID:
-		if (x->unbound.exact)
-			break;
+	return 0;
+}
+
+/* Is it known where the SA stops? */
+static int xfrm_move_check_numbers(const struct xfrm_state *x,
+				   struct netlink_ext_ack *extack)
+{
+	if (xfrm_state_is_invalid(x) && !x->unbound.exact) {
 		NL_SET_ERR_MSG(extack,
 			       "Where the SA stopped is not known: it has to be rekeyed");
 		return -EOPNOTSUPP;
-	default:
-		NL_SET_ERR_MSG(extack, "The SA carries no packets");
-		return -ESRCH;
 	}
 	if (xfrm_move_silent_device(x)) {
 		NL_SET_ERR_MSG(extack,
@@ -333,12 +369,46 @@ static int xfrm_move_check(struct xfrm_move *mv, struct xfrm_state *x)
 		return -EOPNOTSUPP;
 	}
 
+	return 0;
+}
+
+static int xfrm_move_check_target(struct xfrm_state *const *x,
+				  struct xfrm_state *const *xc, int n, int i,
+				  struct netlink_ext_ack *extack)
+{
+	if (!xfrm_move_taken(x, xc, n, i))
+		return 0;
+
+	NL_SET_ERR_MSG(extack,
+		       "Another SA has this address, SPI, protocol and mark");
+	return -EEXIST;
+}
+
+/* The last refusals that leave all as it is. Under RTNL if hardware is in it. */
+static int xfrm_move_check(struct xfrm_move *mv, struct xfrm_state *x,
+			   struct xfrm_state *xc)
+{
+	struct netlink_ext_ack *extack = mv->extack;
+	int err;
+
+	err = xfrm_move_check_numbers(x, extack);
+	if (err)
+		return err;
+
 	xfrm_move_wanted_device(mv, x);
 	if (mv->offloaded) {
 		err = xfrm_move_check_device(mv, x);
 		if (err)
 			return err;
 	}
+	if (mv->offloaded && !xc->type_offload) {
+		NL_SET_ERR_MSG(extack, "SAs of this protocol are not offloaded");
+		return -EINVAL;
+	}
+
+	err = xfrm_move_check_target(&x, &xc, 1, 0, extack);
+	if (err)
+		return err;
 
 	err = security_xfrm_state_delete(x);
 	if (err)
@@ -404,6 +474,11 @@ static int xfrm_move_nat(const struct xfrm_move *mv, struct xfrm_state *xc)
 	if (attrs[XFRMA_NAT_KEEPALIVE_INTERVAL])
 		xc->nat_keepalive_interval =
 			nla_get_u32(attrs[XFRMA_NAT_KEEPALIVE_INTERVAL]);
+	if (xc->nat_keepalive_interval && !xc->encap) {
+		NL_SET_ERR_MSG(mv->extack,
+			       "XFRMA_NAT_KEEPALIVE_INTERVAL needs an encapsulation");
+		return -EINVAL;
+	}
 	if (!attrs[XFRMA_MTIMER_THRESH])
 		return 0;
 
@@ -452,21 +527,9 @@ static int xfrm_move_shape(const struct xfrm_move *mv, struct xfrm_state *x,
 	if (!err)
 		err = xfrm_move_nat(mv, xc);
 	if (!err)
-		err = __xfrm_init_state(xc, true, mv->offloaded, mv->extack);
-	if (err)
-		return err;
+		err = __xfrm_init_state(xc, true, mv->hardware, mv->extack);
 
-	if (mv->offloaded && !xc->type_offload) {
-		NL_SET_ERR_MSG(mv->extack, "SAs of this protocol are not offloaded");
-		return -EINVAL;
-	}
-	if (xfrm_move_taken(x, xc)) {
-		NL_SET_ERR_MSG(mv->extack,
-			       "Another SA has this address, SPI, protocol and mark");
-		return -EEXIST;
-	}
-
-	return 0;
+	return err;
 }
 
 static void xfrm_move_drop(struct xfrm_state *xc)
@@ -524,14 +587,13 @@ static int xfrm_move_fence(struct xfrm_state *x)
 	int err = 0;
 
 	spin_lock_bh(&x->lock);
-	x->unbound.moving = true;
+	WRITE_ONCE(x->unbound.moving, true);
 	if (x->km.state == XFRM_STATE_VALID) {
-		xfrm_state_go_invalid(x);
 		x->unbound.untold = true;
-		x->unbound.reason = XFRM_UNBIND_MIGRATED;
 		/* of one that is parked, its hardware has said it */
 		if (x->xso.stage == XFRM_BIND_NONE)
 			x->unbound.exact = true;
+		xfrm_state_go_invalid(x, XFRM_UNBIND_MIGRATED, NULL);
 	} else if (x->km.state != XFRM_STATE_INVALID) {
 		err = -ESRCH;
 	}
@@ -541,28 +603,29 @@ static int xfrm_move_fence(struct xfrm_state *x)
 }
 
 #ifdef CONFIG_XFRM_OFFLOAD
-/* Steps 2 to 4. */
-static int xfrm_move_stop(struct xfrm_state *x)
+/* Step 2 for an SA that a device holds. */
+static bool xfrm_move_claim(struct xfrm_state *x, struct xfrm_bind_batch *batch)
 {
-	struct xfrm_bind_batch batch = {};
-	int err = 0;
+	if (!xfrm_bind_claim_state(x, batch))
+		return false;
 
-	if (xfrm_bind_claim_state(x, &batch)) {
-		WRITE_ONCE(x->unbound.moving, true);
-		x->unbound.untold = true;
-		xfrm_unbind_fence(x, XFRM_UNBIND_MIGRATED);
-		synchronize_net();
+	WRITE_ONCE(x->unbound.moving, true);
+	x->unbound.untold = true;
+	xfrm_unbind_fence(x, XFRM_UNBIND_MIGRATED);
+	return true;
+}
 
+static void xfrm_move_stop_hardware(struct xfrm_bind_batch *batch)
+{
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
 		hlist_del_init(&x->xso_node);
 		xfrm_unbind_stop_state(x);
 		xfrm_bind_release(&x->xso);
 		xfrm_state_put(x);
-	} else {
-		err = xfrm_move_fence(x);
-		synchronize_net();
 	}
-
-	return err;
 }
 
 static int xfrm_move_to_device(struct xfrm_move *mv, struct xfrm_state *xc)
@@ -570,12 +633,13 @@ static int xfrm_move_to_device(struct xfrm_move *mv, struct xfrm_state *xc)
 	return xfrm_dev_state_add(xs_net(xc), xc, &mv->offload, mv->extack);
 }
 #else
-static int xfrm_move_stop(struct xfrm_state *x)
+static bool xfrm_move_claim(struct xfrm_state *x, struct xfrm_bind_batch *batch)
 {
-	int err = xfrm_move_fence(x);
+	return false;
+}
 
-	synchronize_net();
-	return err;
+static void xfrm_move_stop_hardware(struct xfrm_bind_batch *batch)
+{
 }
 
 static int xfrm_move_to_device(struct xfrm_move *mv, struct xfrm_state *xc)
@@ -584,40 +648,149 @@ static int xfrm_move_to_device(struct xfrm_move *mv, struct xfrm_state *xc)
 }
 #endif
 
-/**
- * xfrm_migrate_stop - an SA carries no packet any more, and its numbers are final
- * @x: SA that XFRM_MSG_MIGRATE or PF_KEY's SADB_X_MIGRATE is about to clone
- *
- * Steps 2 to 4 of the order above. Whoever calls it deletes @x, or gives up.
- *
- * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL.
- * Return: 0; -EOPNOTSUPP if it is not known where the SA stopped, without any
- * change where the driver cannot tell it; -ESRCH if the SA carries no packets.
+/* A sequence number is taken for a packet that leaves, after a look at the
+ * state, under one hold of the SA's lock: after the fence none is. A packet that
+ * came in is looked at, decrypted, and written into the window under another
+ * hold of the lock, all within one RCU read-side section.
  */
-int xfrm_migrate_stop(struct xfrm_state *x)
+static bool xfrm_move_has_window(const struct xfrm_state *x)
 {
-	int err = -EOPNOTSUPP;
+	return x->dir != XFRM_SA_DIR_OUT &&
+	       (x->replay_esn ? x->replay_esn->replay_window
+			      : x->props.replay_window);
+}
 
-	rtnl_lock();
-	if (!xfrm_move_silent_device(x))
-		err = xfrm_move_stop(x);
-	rtnl_unlock();
+/* Steps 2 to 4 for @n SAs, with one grace period. Under RTNL if a device holds,
+ * or may hold, one of them.
+ */
+static int xfrm_move_stop(struct xfrm_state *const *x, int n, bool hardware)
+{
+	struct xfrm_bind_batch batch = {};
+	bool window = false;
+	int i, err = 0;
 
-	if (err)
-		return err;
-	return x->unbound.exact ? 0 : -EOPNOTSUPP;
+	for (i = 0; i < n; i++) {
+		window |= xfrm_move_has_window(x[i]);
+		if (!xfrm_move_claim(x[i], &batch))
+			err = xfrm_move_fence(x[i]) ?: err;
+	}
+
+	if (hardware)
+		synchronize_net();
+	else if (window)
+		synchronize_rcu_expedited();
+
+	xfrm_move_stop_hardware(&batch);
+	return err;
+}
+
+/* After step 4. */
+static int xfrm_move_stopped(const struct xfrm_state *x,
+			     struct netlink_ext_ack *extack)
+{
+	if (!xfrm_state_is_invalid(x)) {
+		NL_SET_ERR_MSG(extack, "The SA ended meanwhile");
+		return -ESRCH;
+	}
+	if (!x->unbound.exact) {
+		NL_SET_ERR_MSG(extack,
+			       "The device did not tell where the SA stopped: the SA is INVALID, it has to be rekeyed");
+		return -EOPNOTSUPP;
+	}
+
+	return 0;
+}
+
+/* Step 6. The clone is in the SAD while the old SA still is, so that by the
+ * table of SPIs there is always one, and neither carries a packet. As long as
+ * that is so, no key manager is asked for another.
+ */
+static void xfrm_move_insert(struct xfrm_state *xc)
+{
+	xc->unbound.moving = true;
+	xfrm_state_insert(xc);
+}
+
+/* If the old SA expires first, return -ESRCH: its clone ends as well. */
+static int xfrm_move_finish(struct xfrm_state *x, struct xfrm_state *xc)
+{
+	int err = xfrm_state_delete(x);
+
+	if (!err)
+		err = xfrm_state_publish(xc);
+	WRITE_ONCE(xc->unbound.moving, false);
+
+	return err;
 }
 
 /**
- * xfrm_migrate_give_up - a migration failed; its SA stays where it stopped
- * @x: the SA; it may be one that was not touched yet
+ * xfrm_migrate_begin - SAs carry no packet any more, and their clones may follow
+ * @x: SAs that XFRM_MSG_MIGRATE or PF_KEY's SADB_X_MIGRATE found
+ * @xc: a clone of each, not in the SAD yet
+ * @n: how many
+ * @extack: where a refusal is explained, or NULL
  *
- * One that the migration made INVALID is told of; it can be migrated again if
- * its numbers are exact.
+ * What can be refused is refused before anything is touched. Then steps 2 to 5
+ * of the order above for all of them, and the clones are put into the SAD; none
+ * carries a packet before xfrm_migrate_end(). After a failure, and if what
+ * follows fails, the caller calls xfrm_migrate_abort().
+ *
+ * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL if a device
+ * holds one of them.
+ * Return: 0; -EOPNOTSUPP if it is not known where an SA stopped, -EEXIST if an
+ * SA that stays has the address, SPI, protocol and mark of a clone, or two
+ * clones have, -ESRCH if an SA carries no packets.
+ */
+int xfrm_migrate_begin(struct xfrm_state **x, struct xfrm_state **xc, int n,
+		       struct netlink_ext_ack *extack)
+{
+	bool hardware = false;
+	int i, err = 0;
+
+	for (i = 0; i < n; i++)
+		hardware |= READ_ONCE(x[i]->xso.stage) != XFRM_BIND_NONE;
+
+	if (hardware)
+		rtnl_lock();
+	for (i = 0; i < n && !err; i++)
+		err = xfrm_move_check_numbers(x[i], extack) ?:
+		      xfrm_move_check_target(x, xc, n, i, extack);
+	if (!err)
+		err = xfrm_move_stop(x, n, hardware);
+	if (hardware)
+		rtnl_unlock();
+
+	for (i = 0; i < n && !err; i++)
+		err = xfrm_move_stopped(x[i], extack);
+	for (i = 0; i < n && !err; i++) {
+		xfrm_move_numbers(x[i], xc[i]);
+		xfrm_move_insert(xc[i]);
+	}
+
+	return err;
+}
+
+/**
+ * xfrm_migrate_end - the clones of xfrm_migrate_begin() carry packets
+ * @x: the SAs, which are deleted
+ * @xc: their clones
+ * @n: how many
  *
  * Context: process, under xfrm_cfg_mutex.
  */
-void xfrm_migrate_give_up(struct xfrm_state *x)
+void xfrm_migrate_end(struct xfrm_state **x, struct xfrm_state **xc, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (xfrm_move_finish(x[i], xc[i]))
+			xfrm_state_delete(xc[i]);
+}
+
+/* One that the migration made INVALID is told of; it can be migrated again if
+ * its numbers are exact.
+ */
+static void xfrm_move_give_up(struct xfrm_state *x)
 {
 	WRITE_ONCE(x->unbound.moving, false);
 	if (!x->unbound.untold)
@@ -627,23 +800,39 @@ void xfrm_migrate_give_up(struct xfrm_state *x)
 	xfrm_unbound_tell(x);
 }
 
+/**
+ * xfrm_migrate_abort - a migration failed; its SAs stay where they stopped
+ * @x: the SAs; they may not have been touched yet
+ * @n: how many
+ * @xc: clones that were made, with or without xfrm_migrate_begin(); gone after it
+ * @nc: how many, @n or fewer
+ *
+ * Context: process, under xfrm_cfg_mutex.
+ */
+void xfrm_migrate_abort(struct xfrm_state **x, int n, struct xfrm_state **xc,
+			int nc)
+{
+	int i;
+
+	for (i = 0; i < nc; i++) {
+		if (list_empty(&xc[i]->km.all))
+			xfrm_move_drop(xc[i]);
+		else
+			xfrm_state_delete(xc[i]);
+	}
+	for (i = 0; i < n; i++)
+		xfrm_move_give_up(x[i]);
+}
+
 static int xfrm_move_on(struct xfrm_move *mv, struct xfrm_state *x,
 			struct xfrm_state *xc)
 {
 	int err;
 
-	err = xfrm_move_stop(x);
-	if (!err && READ_ONCE(x->km.state) != XFRM_STATE_INVALID)
-		err = -ESRCH;
-	if (err) {
-		NL_SET_ERR_MSG(mv->extack, "The SA ended meanwhile");
+	err = xfrm_move_stop(&x, 1, mv->hardware) ?:
+	      xfrm_move_stopped(x, mv->extack);
+	if (err)
 		return err;
-	}
-	if (!x->unbound.exact) {
-		NL_SET_ERR_MSG(mv->extack,
-			       "The device did not tell where the SA stopped: the SA is INVALID, it has to be rekeyed");
-		return -EOPNOTSUPP;
-	}
 
 	xfrm_move_numbers(x, xc);
 	if (mv->offloaded) {
@@ -655,22 +844,15 @@ static int xfrm_move_on(struct xfrm_move *mv, struct xfrm_state *x,
 		}
 	}
 
-	/* By the table of SPIs there is always one, and as long as it is not
-	 * valid no key manager is asked for another. The old one may come to
-	 * the end of its lifetime at any moment: then that was it.
-	 */
-	xc->unbound.moving = true;
-	xfrm_state_insert(xc);
-	if (xfrm_state_delete(x)) {
+	xfrm_move_insert(xc);
+	err = xfrm_move_finish(x, xc);
+	if (err) {
 		NL_SET_ERR_MSG(mv->extack, "The SA ended meanwhile");
 		xfrm_state_hold(xc); /* the SAD's, for xfrm_move_drop() */
 		xfrm_state_delete(xc);
-		return -ESRCH;
 	}
-	xfrm_state_publish(xc);
-	WRITE_ONCE(xc->unbound.moving, false);
 
-	return 0;
+	return err;
 }
 
 /* --- what is told -------------------------------------------------------- */
@@ -758,31 +940,43 @@ out_free:
 	return err;
 }
 
-/* The SA stays alive for what is told of it. */
+/* The clone is made without RTNL: that may load modules. */
 static int xfrm_move(struct xfrm_move *mv, struct xfrm_state *x,
 		     const struct nlmsghdr *nlh)
 {
 	struct xfrm_state *xc;
 	int err;
 
-	err = xfrm_move_check(mv, x);
+	err = xfrm_move_check_sa(mv, x);
 	if (err)
 		return err;
 
+	mv->hardware = mv->attrs[XFRMA_OFFLOAD_DEV] ||
+		       READ_ONCE(x->xso.stage) != XFRM_BIND_NONE;
 	xc = xfrm_move_clone(mv, x);
 	if (IS_ERR(xc))
 		return PTR_ERR(xc);
 
+	/* It stays alive for what is told of it. */
 	xfrm_state_hold(xc);
-	err = xfrm_move_on(mv, x, xc);
-	xfrm_audit_state_add(xc, err ? 0 : 1, true);
-	if (err) {
-		xfrm_migrate_give_up(x);
+
+	if (mv->hardware)
+		rtnl_lock();
+	err = xfrm_move_check(mv, x, xc);
+	if (!err) {
+		err = xfrm_move_on(mv, x, xc);
+		xfrm_audit_state_add(xc, err ? 0 : 1, true);
+		if (err)
+			xfrm_move_give_up(x);
+	}
+	if (mv->hardware)
+		rtnl_unlock();
+
+	if (err)
 		xfrm_move_drop(xc);
-	} else if (xfrm_move_tell(mv, xc, nlh->nlmsg_pid, nlh->nlmsg_seq)) {
+	else if (xfrm_move_tell(mv, xc, nlh->nlmsg_pid, nlh->nlmsg_seq))
 		NL_SET_ERR_MSG_WEAK(mv->extack,
 				    "Migrated, but not all listeners were told");
-	}
 	xfrm_state_put(xc);
 
 	return err;
@@ -795,8 +989,8 @@ static int xfrm_move(struct xfrm_move *mv, struct xfrm_state *x,
  * @attrs: parsed by xfrm_migrate_state_policy
  * @extack: where a refusal is explained
  *
- * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL, so that no
- * device goes meanwhile.
+ * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL if a device
+ * holds the SA or is to hold it, so that it does not go meanwhile.
  * Return: 0; without any change: -ESRCH if there is no such SA, -EEXIST if
  * another one has its new tuple, -EINVAL for what is contradictory or
  * impossible, -EPERM for an SA of the kernel's own, -ENOMEM, the error of a
@@ -827,7 +1021,6 @@ int xfrm_migrate_state(struct sk_buff *skb, struct nlmsghdr *nlh,
 	if (err)
 		return err;
 
-	rtnl_lock();
 	x = xfrm_move_find(net, mv.um);
 	if (x) {
 		err = xfrm_move(&mv, x, nlh);
@@ -837,7 +1030,6 @@ int xfrm_migrate_state(struct sk_buff *skb, struct nlmsghdr *nlh,
 			       "No SA has this address, SPI, protocol and mark");
 		err = -ESRCH;
 	}
-	rtnl_unlock();
 
 	return err;
 }

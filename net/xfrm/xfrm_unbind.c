@@ -53,7 +53,7 @@ bool xfrm_unbind_carries(const struct xfrm_state *x)
  */
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 {
-	struct net_device *dev = x->xso.dev;
+	const struct net_device *dev = x->xso.dev;
 
 	spin_lock_bh(&x->lock);
 
@@ -61,12 +61,9 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 	x->xso.hw_only = 1;
 	x->xso.ifindex = 0;
 
-	if (xfrm_unbind_carries(x)) {
-		xfrm_state_go_invalid(x);
-		x->unbound.reason = READ_ONCE(x->broken) ?: reason;
-		x->unbound.ifindex = dev->ifindex;
-		strscpy(x->unbound.ifname, dev->name);
-	}
+	if (xfrm_unbind_carries(x))
+		xfrm_state_go_invalid(x, READ_ONCE(x->broken) ?: reason,
+				      dev);
 
 	spin_unlock_bh(&x->lock);
 }

@@ -11,24 +11,33 @@
 #include "xfrm_bind.h"
 #include "xfrm_hash.h"
 
-static bool xfrm_state_is_invalid(const struct xfrm_state *x)
-{
-	return READ_ONCE(x->km.state) == XFRM_STATE_INVALID;
-}
-
 /**
  * xfrm_state_go_invalid - an SA becomes XFRM_STATE_INVALID
- * @x: SA that carries packets, or will; the caller says why in @x->unbound
+ * @x: SA that carries packets, or will
+ * @reason: why
+ * @dev: the device that it loses, or NULL
+ *
+ * Of one that is still being added whoever adds it learns from
+ * xfrm_state_publish(), and nobody else is told.
  *
  * Context: under @x->lock; takes the state lock of the netns.
  */
-void xfrm_state_go_invalid(struct xfrm_state *x)
+void xfrm_state_go_invalid(struct xfrm_state *x, enum xfrm_unbind_reason reason,
+			   const struct net_device *dev)
 {
 	struct net *net = xs_net(x);
 
 	lockdep_assert_held(&x->lock);
 
-	WRITE_ONCE(x->km.state, XFRM_STATE_INVALID);
+	x->unbound.reason = reason;
+	if (dev) {
+		x->unbound.ifindex = dev->ifindex;
+		strscpy(x->unbound.ifname, dev->name);
+	}
+	if (x->km.state == XFRM_STATE_VOID)
+		x->unbound.untold = true;
+	/* Pairs with xfrm_state_is_invalid(): who sees the state sees why. */
+	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
 	/* The hard EXPIRE says more than a soft one could later. */
 	x->km.dying = 1;
 
@@ -44,188 +53,194 @@ void xfrm_state_go_invalid(struct xfrm_state *x)
  * xfrm_state_publish - a new SA may carry packets
  * @x: SA that has just been added
  *
- * Its device may have gone between the add on the hardware and here: then it
- * is INVALID already, and stays so.
+ * Its device may have gone between the add on the hardware and here. Then the
+ * addition has failed: the caller deletes @x.
  *
  * Context: any; takes @x->lock.
+ * Return: 0, or -ENODEV.
  */
-void xfrm_state_publish(struct xfrm_state *x)
+int xfrm_state_publish(struct xfrm_state *x)
 {
+	int err = 0;
+
 	spin_lock_bh(&x->lock);
 	if (x->km.state == XFRM_STATE_VOID)
 		x->km.state = XFRM_STATE_VALID;
+	else if (x->km.state == XFRM_STATE_INVALID && x->unbound.untold)
+		err = -ENODEV;
 	spin_unlock_bh(&x->lock);
+
+	return err;
 }
 EXPORT_SYMBOL_GPL(xfrm_state_publish);
 
 /**
- * xfrm_unbound_yield - let a new SA take the place of an INVALID one
- * @x: the SA that has the address, SPI and protocol of the new one
+ * xfrm_state_lookup_exact - find the SA that has exactly this mark
+ * @net: network namespace
+ * @mark: the mark
+ * @daddr: destination
+ * @spi: SPI
+ * @proto: protocol
+ * @family: address family
  *
- * On success @x is found by address and SPI no more, but still blocks what it
- * blocked: the caller deletes it once the new SA is in.
+ * Others may serve packets of that mark, too.
  *
- * Context: under the state lock of the netns.
- * Return: 0 if @x made way; -EEXIST if it is not INVALID; the error of a
- * security module that does not let the caller delete it.
+ * Context: under the state lock of @net.
+ * Return: the SA, without a reference, or NULL.
  */
-int xfrm_unbound_yield(struct xfrm_state *x)
+struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
+					   const struct xfrm_mark *mark,
+					   const xfrm_address_t *daddr,
+					   __be32 spi, u8 proto,
+					   unsigned short family)
 {
-	int err;
-
-	if (!xfrm_state_is_invalid(x) || xfrm_state_kern(x))
-		return -EEXIST;
-
-	err = security_xfrm_state_delete(x);
-	if (err) {
-		xfrm_audit_state_delete(x, 0, true);
-		return err;
-	}
-
-	if (!hlist_unhashed(&x->byspi))
-		hlist_del_init_rcu(&x->byspi);
-	hlist_del_init_rcu(&x->bysrc);
-
-	return 0;
-}
-
-/* What a lookup for an optional template was made for. */
-struct xfrm_unbound_key {
-	const struct xfrm_tmpl *tmpl;
-	const struct xfrm_policy *pol;
-	const struct flowi *fl;
-	unsigned short family;
-	const xfrm_address_t *daddr;
-	const xfrm_address_t *saddr;
-};
-
-/* Would a lookup find this SA now that did not find it before? The one that
- * replaces an INVALID SA may have become valid between the two. It may be in
- * software while the policy is offloaded, until an unbind has converted that, or
- * be offloaded before the policy is again: it stands for the template all the
- * same.
- */
-static bool xfrm_unbound_serves(struct xfrm_state *x,
-				const struct xfrm_unbound_key *key)
-{
-	return x->pcpu_num == UINT_MAX &&
-	       (!x->sel.family ||
-		(x->sel.family == key->family &&
-		 xfrm_selector_match(&x->sel, key->fl, key->family))) &&
-	       security_xfrm_state_pol_flow_match(x, (struct xfrm_policy *)key->pol,
-						  &key->fl->u.__fl_common);
-}
-
-/* An SA that is being added, perhaps in the place of an INVALID one, counts. */
-static bool xfrm_unbound_stands(struct xfrm_state *x,
-				const struct xfrm_unbound_key *key)
-{
-	switch (READ_ONCE(x->km.state)) {
-	case XFRM_STATE_INVALID:
-	case XFRM_STATE_VOID:
-		return true;
-	case XFRM_STATE_VALID:
-		return xfrm_unbound_serves(x, key);
-	default:
-		return false;
-	}
-}
-
-static bool xfrm_unbound_matches(struct xfrm_state *x,
-				 const struct xfrm_unbound_key *key)
-{
-	const struct xfrm_tmpl *tmpl = key->tmpl;
-	u32 mark = key->pol->mark.v & key->pol->mark.m;
-
-	return x->props.family == tmpl->encap_family &&
-	       x->props.mode == tmpl->mode &&
-	       x->props.reqid == tmpl->reqid &&
-	       x->id.proto == tmpl->id.proto &&
-	       (!tmpl->id.spi || x->id.spi == tmpl->id.spi) &&
-	       x->if_id == key->pol->if_id &&
-	       (mark & x->mark.m) == x->mark.v &&
-	       xfrm_addr_equal(&x->id.daddr, key->daddr, tmpl->encap_family) &&
-	       (xfrm_addr_any(&x->props.saddr, tmpl->encap_family) ||
-		xfrm_addr_equal(&x->props.saddr, key->saddr,
-				tmpl->encap_family)) &&
-	       xfrm_unbound_stands(x, key);
-}
-
-static bool xfrm_unbound_in_chain(struct net *net,
-				  const struct xfrm_unbound_key *key,
-				  const xfrm_address_t *saddr)
-{
-	const struct xfrm_tmpl *tmpl = key->tmpl;
 	struct hlist_head *table;
 	struct xfrm_state *x;
 	unsigned int h;
 
-	table = rcu_dereference_protected(net->xfrm.state_bydst,
+	table = rcu_dereference_protected(net->xfrm.state_byspi,
 					  lockdep_is_held(&net->xfrm.xfrm_state_lock));
-	h = __xfrm_dst_hash(key->daddr, saddr, tmpl->reqid, tmpl->encap_family,
-			    net->xfrm.state_hmask);
+	h = __xfrm_spi_hash(daddr, spi, proto, family, net->xfrm.state_hmask);
+	hlist_for_each_entry(x, table + h, byspi)
+		if (x->props.family == family && x->id.spi == spi &&
+		    x->id.proto == proto &&
+		    xfrm_addr_equal(&x->id.daddr, daddr, family) &&
+		    x->mark.m == mark->m &&
+		    !((x->mark.v ^ mark->v) & mark->m))
+			return x;
 
-	hlist_for_each_entry(x, table + h, bydst)
-		if (xfrm_unbound_matches(x, key))
-			return true;
-
-	return false;
+	return NULL;
 }
 
 /**
- * xfrm_unbound_blocks - does an INVALID SA stand for this template?
- * @net: network namespace
- * @tmpl: optional template ("level use") for which no valid SA was found
- * @pol: its policy
+ * xfrm_unbound_yield - may a new SA be added where an INVALID one is?
+ * @x: the new SA
+ * @old: in: an SA that the lookup key of @x finds, which is INVALID only if all
+ *	are that it finds; out: the one that @x replaces, or NULL. A reference
+ *	goes with it.
+ *
+ * An INVALID SA of another mark is another SA: it is not in the way, and goes
+ * on blocking what it blocks.
+ *
+ * Context: under the state lock of the netns.
+ * Return: 0 if @x can be added, and xfrm_unbound_replace() called with *@old;
+ * -EEXIST if *@old is not INVALID; the error of a security module that does not
+ * let the caller delete *@old.
+ */
+int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old)
+{
+	struct xfrm_state *exact = *old;
+	int err;
+
+	if (!xfrm_state_is_invalid(exact) || xfrm_state_kern(exact))
+		return -EEXIST;
+
+	if (xfrm_id_proto_match(x->id.proto, IPSEC_PROTO_ANY))
+		exact = xfrm_state_lookup_exact(read_pnet(&x->xs_net),
+						&x->mark,
+						&x->id.daddr, x->id.spi,
+						x->id.proto, x->props.family);
+	if (exact)
+		xfrm_state_hold(exact);
+	xfrm_state_put(*old);
+	*old = exact;
+	if (!exact)
+		return 0;
+
+	if (!xfrm_state_is_invalid(exact) || xfrm_state_kern(exact))
+		return -EEXIST;
+	err = security_xfrm_state_delete(exact);
+	if (err)
+		xfrm_audit_state_delete(exact, 0, true);
+
+	return err;
+}
+
+/**
+ * xfrm_unbound_replace - a new SA is there, the INVALID one goes
+ * @x: the new SA, in the SAD; valid if this succeeds
+ * @old: from xfrm_unbound_yield()
+ *
+ * If the new one's device has gone meanwhile, the old one stays, with what it
+ * blocks.
+ *
+ * Context: process; takes the locks of both, and the state lock of the netns.
+ * Return: 0; -ENODEV with @x off the SAD, and the SAD's reference to it the
+ * caller's again.
+ */
+int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old)
+{
+	int err = xfrm_state_publish(x);
+
+	if (err) {
+		xfrm_state_hold(x);
+		xfrm_state_delete(x);
+		return err;
+	}
+
+	xfrm_state_delete(old);
+	xfrm_audit_state_delete(old, 1, true);
+	return 0;
+}
+
+/* A lookup did not take this SA for a packet. If it is VALID all the same, it
+ * became so just now, or has another device than the policy: it may be in
+ * software while the policy is offloaded, until an unbind has converted that,
+ * or be offloaded before the policy is again.
+ */
+static bool xfrm_state_serves(struct xfrm_state *x,
+			      const struct xfrm_policy *pol,
+			      const struct flowi *fl, unsigned short family)
+{
+	return x->pcpu_num == UINT_MAX &&
+	       (!x->sel.family ||
+		(x->sel.family == family &&
+		 xfrm_selector_match(&x->sel, fl, family))) &&
+	       security_xfrm_state_pol_flow_match(x, (struct xfrm_policy *)pol,
+						  &fl->u.__fl_common);
+}
+
+/**
+ * xfrm_state_stands - does an SA stand for a template of which it takes no packet?
+ * @pol: the template's policy
+ * @x: an SA that matches the template, and was not taken for the packet
  * @fl: the flow
  * @family: address family of the flow
- * @daddr: where the template's SA would lead to
- * @saddr: where it would come from
  *
- * An optional template passes packets as they are while its SA was never
- * negotiated. Once there was one, its loss with a device must not turn the
- * flow into cleartext.
+ * An optional template ("level use") passes packets as they are while its SA
+ * was never negotiated. Once there was one, its loss with a device must not
+ * turn the flow into cleartext; nor its replacement, while one is going and the
+ * other is not VALID yet. Where one is about to be VALID, no key manager is
+ * asked for it.
  *
- * Context: softirq or process; takes the state lock of the netns. Off the path
- * of every packet that has its SA.
- * Return: true if the packet has to be dropped.
+ * Ask after the lookup has looked at @x: an SA that becomes INVALID between the
+ * two counts. One that is off the hash tables before the lookup comes to it has
+ * changed their generation, see __xfrm_state_delete().
+ *
+ * Context: inside rcu_read_lock().
+ * Return: 0; XFRM_STANDS if an optional template blocks; with
+ * XFRM_STANDS_SOON, if an SA is about to carry its packets.
  */
-bool xfrm_unbound_blocks(struct net *net, const struct xfrm_tmpl *tmpl,
-			 const struct xfrm_policy *pol, const struct flowi *fl,
-			 unsigned short family, const xfrm_address_t *daddr,
-			 const xfrm_address_t *saddr)
+u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
+		     const struct flowi *fl, unsigned short family)
 {
-	static const xfrm_address_t any;
-	const struct xfrm_unbound_key key = {
-		.tmpl = tmpl,
-		.pol = pol,
-		.fl = fl,
-		.family = family,
-		.daddr = daddr,
-		.saddr = saddr,
-	};
-	bool blocks;
-
-	spin_lock_bh(&net->xfrm.xfrm_state_lock);
-	blocks = xfrm_unbound_in_chain(net, &key, saddr) ||
-		 xfrm_unbound_in_chain(net, &key, &any);
-	spin_unlock_bh(&net->xfrm.xfrm_state_lock);
-
-	return blocks;
+	switch (READ_ONCE(x->km.state)) {
+	case XFRM_STATE_INVALID:
+		if (READ_ONCE(x->unbound.moving))
+			return XFRM_STANDS | XFRM_STANDS_SOON;
+		return XFRM_STANDS;
+	case XFRM_STATE_VOID:
+	case XFRM_STATE_DEAD: /* its successor may be where we have been */
+		return XFRM_STANDS | XFRM_STANDS_SOON;
+	case XFRM_STATE_VALID:
+		if (!xfrm_state_serves(x, pol, fl, family))
+			return 0;
+		return xfrm_offload_agrees(pol, x) ?
+		       XFRM_STANDS | XFRM_STANDS_SOON : XFRM_STANDS;
+	default:
+		return 0;
+	}
 }
-
-/**
- * xfrm_unbound_xflags - the extra flags of an SA as userspace sees them
- * @x: the SA
- *
- * Return: props.extra_flags, and XFRM_SA_XFLAG_INVALID if the SA is INVALID.
- */
-u32 xfrm_unbound_xflags(const struct xfrm_state *x)
-{
-	return x->props.extra_flags |
-	       (xfrm_state_is_invalid(x) ? XFRM_SA_XFLAG_INVALID : 0);
-}
-EXPORT_SYMBOL_GPL(xfrm_unbound_xflags);
 
 /**
  * xfrm_unbound_put - add XFRMA_UNBOUND to a message about an SA
@@ -263,8 +278,8 @@ EXPORT_SYMBOL_GPL(xfrm_unbound_put);
  * xfrm_unbound_size - room that xfrm_unbound_put() may need
  * @x: the SA
  *
- * Counts the extra flags of an INVALID SA in, too. An SA may become INVALID
- * after it was asked, so the answer does not depend on its state.
+ * An SA may become INVALID after it was asked, so the answer does not depend on
+ * its state.
  *
  * Return: bytes.
  */
@@ -273,8 +288,7 @@ unsigned int xfrm_unbound_size(const struct xfrm_state *x)
 	return nla_total_size(nla_total_size(sizeof(u32)) +
 			      nla_total_size(sizeof(u32)) +
 			      nla_total_size(IFNAMSIZ) +
-			      nla_total_size(0)) +
-	       (x->props.extra_flags ? 0 : nla_total_size(sizeof(u32)));
+			      nla_total_size(0));
 }
 EXPORT_SYMBOL_GPL(xfrm_unbound_size);
 
@@ -311,13 +325,13 @@ void xfrm_unbound_audit(struct xfrm_state *x)
 /**
  * xfrm_unbound_tell - count, record and tell that an SA became INVALID
  * @x: the SA; nothing is told of one that is not INVALID, as it may have ended
- *	at the same time
+ *	at the same time, nor of one that was not yet published
  *
  * Context: process.
  */
 void xfrm_unbound_tell(struct xfrm_state *x)
 {
-	if (!xfrm_state_is_invalid(x))
+	if (!xfrm_state_is_invalid(x) || x->unbound.untold)
 		return;
 
 	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMSTATEUNBOUND);

@@ -56,9 +56,4 @@ enum xfrm_unbound_attr {
 
 #define XFRMA_UNBOUND_MAX	(__XFRMA_UNBOUND_MAX - 1)
 
-/* In XFRMA_SA_EXTRA_FLAGS of an INVALID SA, for tools that do not know
- * XFRMA_UNBOUND. Only the kernel sets it.
- */
-#define XFRM_SA_XFLAG_INVALID	0x80000000u
-
 #endif /* _UAPI_LINUX_XFRM_UNBOUND_H */

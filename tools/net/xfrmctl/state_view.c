@@ -70,20 +70,11 @@ static void json_numbers(const struct sa *sa)
 	}
 }
 
-/* Without the bit that unbound_print() puts into words. */
 static u32 extra_flags(const struct sa *sa)
 {
 	const u32 *flags = attr_u32(&sa->t, XFRMA_SA_EXTRA_FLAGS);
 
-	return flags ? *flags & ~XFRM_SA_XFLAG_INVALID : 0;
-}
-
-static bool is_invalid(const struct sa *sa)
-{
-	const u32 *flags = attr_u32(&sa->t, XFRMA_SA_EXTRA_FLAGS);
-
-	return unbound_there(&sa->t) ||
-	       (flags && *flags & XFRM_SA_XFLAG_INVALID);
+	return flags ? *flags : 0;
 }
 
 static const char *sa_dir(const struct sa *sa)
@@ -201,7 +192,7 @@ static void json_head(const struct sa *sa)
 	json_number("spi", ntohl(i->id.spi));
 	json_number("reqid", i->reqid);
 	json_string("mode", name_or_number(mode_names, i->mode));
-	json_string("state", is_invalid(sa) ? "invalid" : "valid");
+	json_string("state", unbound_there(&sa->t) ? "invalid" : "valid");
 	json_number("seq", i->seq);
 	json_number("replay_window", replay_window(&sa->t, i->replay_window));
 	json_flags("flags", state_flag_names, i->flags);

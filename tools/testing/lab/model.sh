@@ -179,8 +179,11 @@ check hurts chain cleartext -DCONVERT_MOVES
 check hurts chain cleartext -DREPLACE_WITHOUT_SEQCOUNT
 
 check holds replace
-check hurts replace cleartext -DBLOCKS_INVALID_ONLY
-check hurts replace cleartext -DBLOCKS_SAME_KIND_ONLY
+check hurts replace cleartext -DSTANDS_INVALID_ONLY
+check hurts replace cleartext -DSTANDS_SAME_KIND_ONLY
+check hurts replace cleartext -DSTANDS_ALIVE_ONLY
+check hurts replace cleartext -DSTANDS_BEFORE_LOOK
+check hurts replace cleartext -DNO_GENERATION
 check hurts replace cleartext -DOLD_OUT_BEFORE_NEW_IN
 check hurts replace not_healed -DPOLICY_LEFT_OFFLOADED
 

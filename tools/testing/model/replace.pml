@@ -5,6 +5,11 @@
  * leave no such moment. At the end the flow is well again: the new SA is found.
  */
 
+byte gen;			/* net->xfrm.xfrm_state_hash_generation */
+#ifndef NO_GENERATION
+#define SAD_GONE	gen++
+#endif
+
 #include "xfrm.pml"
 
 bool offloaded_policy = true;	/* xdo.type == XFRM_DEV_OFFLOAD_PACKET */
@@ -15,43 +20,57 @@ bool replaced;			/* the new SA is VALID */
 #define MATCHES(s)	(x[s].in_sad && (offloaded_policy == x[s].packet))
 #define USABLE(s)	(MATCHES(s) && x[s].state == VALID)
 
-/* C: xfrm_unbound_stands(): a reason to drop the packet. An SA that is VALID by
+/* C: xfrm_state_stands(): a reason to drop the packet. An SA that is VALID by
  * now, or is about to be, was not found a moment ago. One in software counts
  * even if the policy is offloaded at the moment, and the other way round.
  */
-#ifdef BLOCKS_INVALID_ONLY
-#define BLOCKS(s)	(x[s].in_sad && x[s].state == INVALID)
+#ifdef STANDS_INVALID_ONLY
+#define STANDS(s)	(x[s].in_sad && x[s].state == INVALID)
 #else
-#ifdef BLOCKS_SAME_KIND_ONLY
-#define BLOCKS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || USABLE(s)))
+#ifdef STANDS_SAME_KIND_ONLY
+#define STANDS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || x[s].state == DEAD || USABLE(s)))
 #else
-#define BLOCKS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || x[s].state == VALID))
+#ifdef STANDS_ALIVE_ONLY
+#define STANDS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || x[s].state == VALID))
+#else
+#define STANDS(s)	(x[s].in_sad && (x[s].state == INVALID || x[s].state == VOID || x[s].state == DEAD || x[s].state == VALID))
 #endif
+#endif
+#endif
+
+/* One SA of the chain: xfrm_state_look_at(), then xfrm_state_stands() */
+#ifdef STANDS_BEFORE_LOOK
+#define LOOK(s)	\
+	if :: STANDS(s) && !USABLE(s) -> stands = true :: else fi; \
+	if :: USABLE(s) -> found = true :: else fi
+#else
+#define LOOK(s)	\
+	if :: USABLE(s) -> found = true :: else fi; \
+	if :: !found && STANDS(s) -> stands = true :: else fi
 #endif
 
 proctype transmit(byte me)
 {
-	bool found;
+	bool found, stands;
+	byte seen;
 
 	/* C: xfrm_state_find(): no lock, one SA after the other */
+	seen = gen;
 	if
 	:: true ->
-		if :: USABLE(0) -> found = true :: else fi;
-		if :: USABLE(1) -> found = true :: else fi
+		LOOK(0);
+		LOOK(1)
 	:: true ->
-		if :: USABLE(1) -> found = true :: else fi;
-		if :: USABLE(0) -> found = true :: else fi
+		LOOK(1);
+		LOOK(0)
 	fi;
 	if
 	:: found -> goto out
 	:: else -> printf("sender: finds no SA that is VALID\n")
 	fi;
-	/* C: xfrm_tmpl_resolve_one(), xfrm_unbound_blocks() */
-	LOCK(state_lock);
-	found = BLOCKS(0) || BLOCKS(1);
-	UNLOCK(state_lock);
+	/* C: xfrm_tmpl_resolve_one() */
 	if
-	:: !found ->
+	:: !stands && seen == gen ->
 		printf("sender: the template is optional, the frame leaves as it is\n");
 		REFUSE(cleartext)
 	:: else
@@ -100,13 +119,7 @@ proctype new_sa()
 	:: else
 	fi;
 	UNLOCK(state_lock);
-#ifndef OLD_OUT_BEFORE_NEW_IN
-	if
-	:: yields -> xfrm_state_delete(1, 0, taken); xfrm_state_put(0)
-	:: else
-	fi;
-#endif
-	/* C: xfrm_state_publish() */
+	/* C: xfrm_unbound_replace(), xfrm_state_publish() */
 	if
 	:: yields ->
 		LOCK(x[1].lock);
@@ -116,6 +129,10 @@ proctype new_sa()
 		replaced = true
 	:: else -> goto out	/* -EEXIST: SA 0 is VALID */
 	fi;
+#ifndef OLD_OUT_BEFORE_NEW_IN
+	xfrm_state_delete(1, 0, taken);
+	xfrm_state_put(0);
+#endif
 	unbound;
 	if
 	:: !USABLE(1) -> REFUSE(not_healed)

@@ -330,6 +330,11 @@ end_idle:
 #define xfrm_bind_flush(d)	\
 	!dev[d].working && x[0].stage != DEFERRED && x[1].stage != DEFERRED
 
+/* What a lookup that found nothing compares */
+#ifndef SAD_GONE
+#define SAD_GONE	skip
+#endif
+
 /* C: __xfrm_state_delete() under x->lock, of xfrm_state_delete(). BH is off: a
  * grace period waits for it.
  */
@@ -339,7 +344,7 @@ end_idle:
 	if \
 	:: x[s].state != DEAD -> \
 		x[s].state = DEAD; \
-		x[s].in_sad = false; \
+		atomic { SAD_GONE; x[s].in_sad = false }; \
 		printf("user: SA %d is dead\n", s); \
 		xfrm_dev_state_delete(s, taken); \
 		xfrm_state_put(s) \

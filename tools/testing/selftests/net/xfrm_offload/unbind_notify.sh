@@ -161,8 +161,6 @@ by_dump() # SAS
 		"$(on left pfkey dump | grep -c '^dump dead ')" "$1"
 	is "6: an ip that knows nothing of it shows every SA" \
 		"$(ip -n left xfrm state | grep -c '^src ')" "$1"
-	is "6: and the extra flag" \
-		"$(ip -n left -s xfrm state | grep -c 'extra_flag.*80000000')" "$1"
 	is "6: the counter counts SAs" \
 		"$(xfrm_stat left XfrmStateUnbound)" "$1"
 }
@@ -280,10 +278,9 @@ burst()
 		wait_for 20 lost_told
 	check "6: PF_KEY does too" wait_for 20 says pfkey '^lost'
 	is "6: then a dump tells all" "$(on left xfrm_fill census |
-		grep -E '^sas(_unbound|_flagged)? ')" \
+		grep -E '^sas(_unbound)? ')" \
 		"sas $BURST
-sas_unbound $BURST
-sas_flagged $BURST"
+sas_unbound $BURST"
 	is "6: so does PF_KEY's" "$(on left pfkey dump | grep -c '^dump dead ')" \
 		"$BURST"
 	is "6: the counter counts all" \

@@ -247,7 +247,6 @@ struct census {
 	unsigned int sas;
 	unsigned int sas_offloaded;
 	unsigned int sas_unbound;
-	unsigned int sas_flagged;
 	unsigned int policies;
 	unsigned int policies_offloaded;
 };
@@ -280,12 +279,10 @@ static const void *find_in(const struct nlmsghdr *nlh, size_t header,
 static void count_sa(struct census *c, const struct nlmsghdr *nlh)
 {
 	const size_t header = sizeof(struct xfrm_usersa_info);
-	const __u32 *flags = find_in(nlh, header, XFRMA_SA_EXTRA_FLAGS);
 
 	c->sas++;
 	c->sas_offloaded += !!find_in(nlh, header, XFRMA_OFFLOAD_DEV);
 	c->sas_unbound += !!find_in(nlh, header, XFRMA_UNBOUND);
-	c->sas_flagged += flags && (*flags & XFRM_SA_XFLAG_INVALID);
 }
 
 static void count_policy(struct census *c, const struct nlmsghdr *nlh)
@@ -342,8 +339,8 @@ static void census(void)
 
 	dump(&c, XFRM_MSG_GETSA);
 	dump(&c, XFRM_MSG_GETPOLICY);
-	printf("sas %u\nsas_offloaded %u\nsas_unbound %u\nsas_flagged %u\n",
-	       c.sas, c.sas_offloaded, c.sas_unbound, c.sas_flagged);
+	printf("sas %u\nsas_offloaded %u\nsas_unbound %u\n",
+	       c.sas, c.sas_offloaded, c.sas_unbound);
 	printf("policies %u\npolicies_offloaded %u\n", c.policies,
 	       c.policies_offloaded);
 }

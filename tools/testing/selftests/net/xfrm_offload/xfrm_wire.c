@@ -205,7 +205,7 @@ static void get(unsigned int spi, int forge)
 		.nlh.nlmsg_type = XFRM_MSG_GETSA,
 		.nlh.nlmsg_flags = NLM_F_REQUEST,
 		.unbound.nla_len = sizeof(request.unbound),
-		.unbound.nla_type = XFRMA_UNBOUND,
+		.unbound.nla_type = XFRMA_UNBOUND | NLA_F_NESTED,
 	};
 
 	request.id = only_sa(spi, &sa);
