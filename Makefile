@@ -47,6 +47,9 @@ kernel-smp: tree ## build the kernel of test-smp: build/smp/vmlinux
 drivers: tree ## compile the drivers that we change (mlx5, nfp, cxgb4, ixgbe, ixgbevf) with W=1 and sparse
 	@$(LAB)/kernel.sh --drivers
 
+configs: kernel tool ## build what distributions configure, boot the modular kernel; a part: QUICK=SEED, T=NAME
+	@$(LAB)/configs.sh $(T)
+
 stock: tree # the kernel that `make compare` holds ours against
 	@$(LAB)/tree.sh --stock
 	@$(LAB)/kernel.sh --stock
@@ -75,4 +78,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers stock tool test-releases check-all bases refresh pages style clean
+.PHONY: help commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh pages style clean

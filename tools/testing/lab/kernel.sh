@@ -5,6 +5,8 @@
 # usage: kernel.sh                     our kernel, for User-mode Linux: build/um/linux
 #        kernel.sh --smp               ours for QEMU, with more checks: build/smp/vmlinux
 #        kernel.sh --stock             the stock one, with our simulated NIC: build/um-stock/linux
+#        kernel.sh --modular [LINE...] ours for User-mode Linux, of modules, but for these lines of configuration:
+#                                      build/modular/linux; what is ours or patched with W=1 as errors
 #        kernel.sh --drivers           nothing to run: every driver that we change, with W=1 and sparse
 #        kernel.sh --base DIR OBJECT... nothing to run: objects of the kernel in DIR/linux, into DIR/um
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
@@ -37,6 +39,12 @@ case ${1-} in
 	out=$BUILD/drivers
 	fragments+=("$LAB/drivers.config")
 	;;
+--modular)
+	out=$BUILD/modular
+	name=modular
+	objects=1700
+	fragments+=("$LAB/modular.config")
+	;;
 --base)
 	tree=$2/linux
 	out=$2/um
@@ -54,6 +62,7 @@ mkdir -p "$out"
 export LOCALVERSION=-$name KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_TIMESTAMP=@0
 export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*'
 [ ! -x /usr/lib/ccache/gcc ] || PATH=/usr/lib/ccache:$PATH
+[ "$name" != modular ] || PATH=$out/strict:$PATH
 
 kernel_make() {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$tree" O="$out" "${arch[@]}" "$@" </dev/null
@@ -61,9 +70,25 @@ kernel_make() {
 
 # --- configuration
 
-configure() {
-	cat "${fragments[@]}" >"$out/fragment"
+# The last line about a symbol counts. One that begins with "try" need not take effect.
+configure() { # LINE...
+	cat "${fragments[@]}" - <<<"$(printf '%s\n' "$@")" | awk '
+		{ sub(/^try /, "") }
+		/^(# )?CONFIG_/ {
+			symbol = $1 == "#" ? $2 : $1
+			sub(/=.*/, "", symbol)
+			if (!(symbol in line))
+				symbols[++count] = symbol
+			line[symbol] = $0
+		}
+		END { for (i = 1; i <= count; i++) print line[symbols[i]] }' >"$out/fragment"
+	if [ "$name" = modular ]; then
+		cat "$tree/Kconfig" "$LAB/Kconfig.modular" >"$out/Kconfig"
+		export KBUILD_KCONFIG=$out/Kconfig
+	fi
 	kernel_make -s KCONFIG_ALLCONFIG="$out/fragment" allnoconfig >"$log" 2>&1 || fail "cannot configure the kernel"
+	# Without one line, others that depend on it go, too.
+	[ $# = 0 ] || printf '%s\n' "$@" | sed '/^try /d' >"$out/fragment"
 	check_configuration
 }
 
@@ -85,6 +110,61 @@ check_configuration() {
 
 # --- build
 
+# A compiler for what is ours or patched, with all warnings as errors: W=1 by itself would compile the rest anew, which
+# is the same as in the first kernel.
+strict_compiler() {
+	local plain strict
+
+	plain=$(warnings '')
+	strict=$(warnings 1)
+	mkdir -p "$out/strict"
+	{
+		printf '#!/bin/bash\nPATH=${PATH#*:}\ncase ${!#} in\n'
+		changed 'net/*.c' 'drivers/*.c' 'security/*.c' | sed "s,.*,$tree/&) ;;,"
+		printf '*) exec gcc "$@" ;;\nesac\n'
+		printf 'for word; do\n\tcase " %s " in\n\t*" $word "*) ;;\n\t*) words+=("$word") ;;\n\tesac\ndone\n' "$plain"
+		printf 'exec gcc "${words[@]}" %s -Werror\n' "$strict"
+	} >"$out/strict/gcc.new"
+	chmod +x "$out/strict/gcc.new"
+	cmp -s "$out/strict/gcc.new" "$out/strict/gcc" || mv "$out/strict/gcc.new" "$out/strict/gcc"
+}
+
+# Most objects are those of the first kernel: kbuild takes them as they are, if they come with their dates. But those
+# that are compiled strictly.
+start_from_first() {
+	if [ -e "$out/.config" ] || [ ! -x "$BUILD/um/linux" ]; then
+		return
+	fi
+	cp -a --reflink=auto "$BUILD/um/." "$out"
+	rm -rf "$out/root"
+	changed 'net/*.c' 'drivers/*.c' 'security/*.c' | (cd "$out" && sed 's/c$/o/' | xargs rm -f)
+}
+
+# The warnings that kbuild asks for at this W=.
+warnings() { # W
+	(
+		cd "$tree" # where kbuild's files include each other
+		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -f - <<-EOF
+			srctree := .
+			CC := gcc
+			KBUILD_EXTRA_WARN := $1
+			KBUILD_CPPFLAGS :=
+			KBUILD_CFLAGS :=
+			include $out/.config scripts/Kbuild.include scripts/Makefile.compiler
+			include scripts/Makefile.extrawarn
+			all: ; @echo \$(KBUILD_CPPFLAGS) \$(KBUILD_CFLAGS)
+		EOF
+	)
+}
+
+# The files of these patterns that patches or files of ours bring.
+changed() { # PATTERN...
+	{
+		git -C "$tree" diff --name-only base HEAD -- "$@"
+		git -C "$TOP" ls-files -- "$@"
+	} | sort -u
+}
+
 # Copies make's output to the log, and tells how far it is: over and over on a terminal, else every 20 seconds.
 progress() {
 	local line count=0 started=$SECONDS shown=0 total=''
@@ -105,7 +185,7 @@ progress() {
 }
 
 fail() {
-	{ grep -m 3 -E -A 4 'error:|undefined reference' "$log" || grep -m 1 -E '\*\*\* ' "$log"; } | sed 's/^/  | /' >&2
+	{ grep -m 3 -E -A 4 'error:|undefined reference' "$log" || grep -m 9 -E 'ERROR: modpost' "$log" || grep -m 1 -E '\*\*\* ' "$log"; } | sed 's/^/  | /' >&2
 	die "$1: the first error is above, everything is in $log"
 }
 
@@ -126,12 +206,11 @@ check() {
 	kernel_make -s C=2 W=1 "$@" >/dev/null
 }
 
-# The objects that patches and files of ours touch. What W=1 and sparse say of them, stock code's lines too.
+# What W=1 and sparse say of the drivers that we change, stock code's lines too.
 drivers() {
 	local started=$SECONDS objects=()
 
-	mapfile -t objects < <(git -C "$tree" diff --name-only base HEAD -- 'drivers/net/ethernet/*.c' | sed 's/c$/o/' |
-		cat - <(git -C "$TOP" ls-files 'drivers/net/ethernet/*.c' | sed 's/c$/o/') | sort -u)
+	mapfile -t objects < <(changed 'drivers/net/ethernet/*.c' | sed 's/c$/o/')
 	say "compiling ${#objects[@]} objects of the drivers with W=1 and sparse"
 	kernel_make -j"$(nproc)" C=2 W=1 "${objects[@]}" 2>&1 | tee "$log" | grep -E 'warning:|error:|\*\*\*' || :
 	if grep -qE 'error:|\*\*\*' "$log"; then
@@ -182,6 +261,12 @@ elif [ "${1-}" = --check ]; then
 elif [ "${1-}" = --drivers ]; then
 	configure
 	drivers
+elif [ "${1-}" = --modular ]; then
+	shift
+	start_from_first
+	configure "$@"
+	strict_compiler
+	build
 else
 	configure
 	build
