@@ -30,7 +30,7 @@ no-lsm           SECURITY_NETWORK_XFRM=n
 random
 '
 # What the modular kernel has to pass.
-programs=(unbind_wire unbind_policy unbind_bond migrate_policy)
+programs=(unbind_wire unbind_policy migrate_policy)
 
 # --- configurations
 
@@ -120,13 +120,14 @@ try_configuration() { # NAME
 
 # What is skipped here is a module that did not come.
 try_programs() {
-	local program output
+	local program output limit
 
+	limit=$(sed -n 's/^timeout=//p' "$selftests/settings")
 	cd "$selftests" || return
 	for program in "${programs[@]}"; do
 		output=$results/$program
 		mkdir -p "$output"
-		"$LAB/boot.sh" --kernel "$BUILD/modular/linux" --mem 1G --keep-output "$output" -- \
+		"$LAB/boot.sh" --kernel "$BUILD/modular/linux" --mem 1G --time-limit "$limit" --keep-output "$output" -- \
 			"./$program.sh" >"$output/output.tap" 2>&1 </dev/null && ! grep -q '^1\.\.0' "$output/output.tap"
 		result $? "modular: passes $program" "$output/output.tap"
 	done
