@@ -5,7 +5,7 @@
 # loaded on demand.
 #
 # usage: configs.sh [NAME]    one of the names that it prints
-#        QUICK=SEED           the modular one, and one of the others, drawn by this number
+#        QUICK=SEED           the modular one only
 #        RANDOM_SEED=SEED     what the configuration "random" is drawn by (QUICK, or 1)
 #
 # TAP; build/configs has the logs. One directory, build/modular: only what depends on a changed option is built again.
@@ -36,17 +36,11 @@ programs=(unbind_wire unbind_policy migrate_policy)
 
 names() { awk 'NF { print $1 }' <<<"$table"; }
 
-# Without the modular one: so they take turns, whatever the seed.
-drawn() {
-	names | grep -vx modular | awk -v seed="$QUICK" '{ name[NR - 1] = $0 } END { print name[seed % NR] }'
-}
-
 wanted() {
 	if [ -n "$only" ]; then
 		names | grep -x "$only"
 	elif [ -n "${QUICK-}" ]; then
 		echo modular
-		drawn
 	else
 		names
 	fi
