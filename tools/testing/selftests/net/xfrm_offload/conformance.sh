@@ -181,7 +181,8 @@ faults()
 }
 
 REQUIREMENTS=$(grep -vc '^#' "$SUITE/requirements.tsv")
-DEVICE_BACK="$HERE/conformance.sh plug nic0"
+# In the namespaces of this program, see lib.sh.
+DEVICE_BACK="NAMES_IN=\$\$ exec $HERE/conformance.sh plug nic0"
 KEYS_LEFT=
 case $BED in
 bond)

@@ -23,16 +23,19 @@ declare -r NSIM=/sys/bus/netdevsim
 declare -r NSIM_DEBUGFS=/sys/kernel/debug/netdevsim
 
 # What a NIC is called on netdevsim's bus: numbers that are free, with nothing
-# in front of their last digit if it can be.
+# in front of their last digit if it can be. What a program runs itself finds
+# the same ones, by NIC_TENS.
 declare -A NIC_ID=([left]=1 [right]=2 [cableL]=3 [cableR]=4 [spare]=5 [cableS]=6)
 
 free_ids()
 {
-	local tens=0 nic
+	local tens=${NIC_TENS:-0} nic
 
-	while compgen -G "$NSIM/devices/netdevsim${tens#0}[0-9]" >/dev/null; do
+	while [[ ! ${NIC_TENS:-} ]] &&
+		compgen -G "$NSIM/devices/netdevsim${tens#0}[0-9]" >/dev/null; do
 		((++tens))
 	done
+	export NIC_TENS=$tens
 	((tens)) || return 0
 	for nic in "${!NIC_ID[@]}"; do
 		NIC_ID[$nic]=$tens${NIC_ID[$nic]}
