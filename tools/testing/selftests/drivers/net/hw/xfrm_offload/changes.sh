@@ -9,10 +9,11 @@
 # As often as it takes to have packets in between.
 declare -r TIMES=20
 
-# As many more packets of flow N as a change must not stop.
+# As many more packets of flow N as a change must not stop. All flows send
+# meanwhile: where the machine is busy an answer may come late.
 goes_on() # N
 {
-	wait_traffic 20 && pings "$1"
+	wait_traffic 20 && wait_for 10 pings "$1"
 }
 
 add_twice() # N
