@@ -310,7 +310,7 @@ static void larval_has_a_name_that_is_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_states(SPI(0)), 1);
 }
 
-/* --- who is asked, and what blocks --------------------------------------- */
+/* --- ACQUIREs, and what blocks ------------------------------------------- */
 
 struct asked_param {
 	const char *name;

@@ -219,7 +219,7 @@ static void bind_delete_then_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
-	/* whoever holds it still does not hold the device */
+	/* a reference to the SA is none to the device */
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 	drop_state(x);
 }

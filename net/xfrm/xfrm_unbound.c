@@ -17,7 +17,7 @@
  * @reason: why
  * @dev: the device that it loses, or NULL
  *
- * Of one that is still being added whoever adds it learns from
+ * Of one that is still being added the caller that adds it learns from
  * xfrm_state_publish(), and nobody else is told.
  *
  * Context: under @x->lock; takes the state lock of the netns.

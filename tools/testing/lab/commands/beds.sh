@@ -11,7 +11,7 @@ until_true() { # COMMAND...
 	local end=$((SECONDS + 20))
 
 	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || { echo "# waited 20 s in vain for: $*"; return 1; }
+		[ "$SECONDS" -lt "$end" ] || { echo "# not within 20 s: $*"; return 1; }
 		read -r -t 0.02 _ <>"$scratch/never" || :
 	done
 }

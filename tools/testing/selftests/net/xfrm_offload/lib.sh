@@ -14,7 +14,7 @@
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Network namespaces have their names in /run/netns. A program that makes some
-# has a /run/netns of its own, so that whoever else has a "left" keeps it: it is
+# has a /run/netns of its own, so that the "left" of anything else stays: it is
 # run once more, in a mount namespace. Programs that use those of others set
 # NAMES_IN to their process, as the second run does.
 if ((EUID == 0)) && [[ -f $0 && ${NAMES_IN:-} != "$$" ]]; then
