@@ -52,7 +52,7 @@ struct xfrm_dev_counters {
  *	SA that is parked
  * @moving: a migration is about to put another SA in its place; who looks for
  *	an SA waits for that
- * @untold: nobody is told that it is INVALID: the caller that adds it learns, or
+ * @untold: no listener is told of it: the caller that adds it learns, or
  *	the migration that made it INVALID tells, if it fails
  * @ifindex: index of the device it was taken off; 0 if it was in software
  * @ifname: the name which that device had
