@@ -7,9 +7,6 @@
 #include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
-#ifdef CONFIG_XFRM_UNBIND
-#include <net/xfrm_unbind.h>
-#endif
 
 #include "ipsec.h"
 #include "netdevsim.h"
@@ -34,7 +31,7 @@ static struct nsim_ipsec *nsim_ipsec_of_state(const struct xfrm_state *x)
 	return nsim_ipsec_of(x->xso.real_dev ?: x->xso.dev);
 }
 
-/* A kernel without XFRM_UNBIND leaves real_dev of a policy empty. */
+/* The stock kernel leaves real_dev of a policy empty. */
 static struct nsim_ipsec *nsim_ipsec_of_policy(const struct xfrm_policy *xp)
 {
 	return nsim_ipsec_of(xp->xdo.real_dev ?: xp->xdo.dev);
@@ -184,7 +181,7 @@ static void nsim_ipsec_update_stats(struct xfrm_state *x)
 		WRITE_ONCE(x->curlft.use_time, ktime_get_real_seconds());
 }
 
-#ifdef CONFIG_XFRM_UNBIND
+#ifdef NSIM_IPSEC_UNBINDS
 static int nsim_ipsec_state_unbind(struct net_device *dev, struct xfrm_state *x,
 				   struct xfrm_dev_counters *final)
 {
@@ -287,7 +284,7 @@ static const struct xfrmdev_ops nsim_ipsec_ops = {
 	.xdo_dev_policy_add		= nsim_ipsec_policy_op_add,
 	.xdo_dev_policy_delete		= nsim_ipsec_policy_op_delete,
 	.xdo_dev_policy_free		= nsim_ipsec_policy_op_free,
-#ifdef CONFIG_XFRM_UNBIND
+#ifdef NSIM_IPSEC_UNBINDS
 	.xdo_dev_state_unbind		= nsim_ipsec_state_unbind,
 #endif
 };

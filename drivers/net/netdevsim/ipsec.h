@@ -22,6 +22,12 @@
 #include <linux/xarray.h>
 #include <net/xfrm.h>
 
+/* The stock kernel, with which this one is compared, has no such header. */
+#if __has_include(<net/xfrm_unbind.h>)
+#include <net/xfrm_unbind.h>
+#define NSIM_IPSEC_UNBINDS
+#endif
+
 struct crypto_aead;
 struct nsim_ipsec;
 
