@@ -10,10 +10,11 @@
 #	SEED	of all that is drawn here and in the programs; printed, so that a
 #		failure can be provoked again
 #	ROUNDS	how many; 4, or 1 where an emulated CPU takes minutes for each
+#	STRIKES	how often the NIC is taken away in a round; 4, or 2 there
 
 SEED=${SEED:-$((${EPOCHREALTIME/./} % 1000000))}
 ROUNDS=${ROUNDS:-$((${LAB_SLOW:-1} > 1 ? 1 : 4))}
-declare -r STRIKES=$((${LAB_SLOW:-1} > 1 ? 2 : 4))
+declare -r STRIKES=${STRIKES:-$((${LAB_SLOW:-1} > 1 ? 2 : 4))}
 
 # One batch of rounds shares a capture, and with it the numbers of SPIs: 8 bits
 # for the flows of flows.sh.

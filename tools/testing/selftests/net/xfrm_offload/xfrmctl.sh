@@ -350,6 +350,13 @@ states()
 		"$ID4" "dir out $GCM encap espinudp 4500 4501 0.0.0.0 nat-keepalive-interval 20"
 	sa "padding and CPU" '.tfcpad == 100 and .pcpu_num == 0' \
 		"$ID4" "dir out mode tunnel $GCM tfcpad 100 pcpu-num 0"
+	sa "mark without a mask" '.mark == {value: "0x5", mask: "0xffffffff"}' \
+		"$ID4 mark 5" "$GCM"
+	sa "mark with a slash" '.mark == {value: "0x5", mask: "0xff"}' \
+		"$ID4 mark 5/0xff" "$GCM"
+	sa "output-mark without a mask" '.output_mark ==
+		{value: "0x6", mask: "0xffffffff"}' "$ID4" "$GCM output-mark 6"
+	sa "care-of address" '.coa == "2001:db8::9"' "$ID6" "$GCM coa 2001:db8::9"
 	sa "order of words" '.reqid == 4' "spi 5 proto esp dst 192.0.2.9" \
 		"limit packet-hard 9 $GCM mode tunnel reqid 4"
 }
@@ -439,6 +446,9 @@ policies()
 		"dst 10.0.0.0/8 dir out" "limit time-hard 900"
 	policy "device and if_id" '.sel.dev == "lo" and .if_id == "0x3"' \
 		"dst 10.0.0.0/8 dev lo dir out if_id 3" ""
+	policy "mark without a mask" '.mark ==
+		{value: "0x7", mask: "0xffffffff"}' "dst 10.0.0.0/8 dir out mark 7" ""
+	policy "sub policy" '.ptype == "sub"' "dst 10.0.0.0/8 dir out ptype sub" ""
 	policy "mark" '.mark == {value: "0x1", mask: "0x1"}' \
 		"dst 10.0.0.0/8 dir out mark 1 mask 1" ""
 }
@@ -459,6 +469,58 @@ by_index()
 	check "policy delete by index" run "policy delete index $index dir out"
 	check "policy flush" run "policy flush ptype main"
 	check "policies all gone" nothing_there
+}
+
+# --- each word of "state migrate" ----------------------------------------------------
+
+migrated() # NAME JQ-CONDITION ID+WORDS-OF-THE-SA WORDS
+{
+	run "state add $3 $GCM"
+	check "migrate, $1" run "state migrate $4"
+	check "migrate, $1: JSON" json_says state "$2"
+	run "state flush"
+}
+
+migrates()
+{
+	local udp="encap espinudp 4500 4501 0.0.0.0"
+	local udp_json='.encap == {type: "espinudp", sport: 4500, dport: 4501,
+		addr: "0.0.0.0"}'
+
+	"$XFRMCTL" -j probe | jq -e '.migrate_state.supported == "yes"' >/dev/null || {
+		skip "words of state migrate" "this kernel has no XFRM_MSG_MIGRATE_STATE"
+		return
+	}
+	migrated "addresses" '.src == "192.0.2.8" and .dst == "192.0.2.9"' \
+		"$ID4 reqid 3" "$ID4 new-src 192.0.2.8 new-dst 192.0.2.9"
+	migrated "reqid" '.reqid == 4' "$ID4 reqid 3" "$ID4 new-reqid 4"
+	migrated "old mark" '.mark == {value: "0x3", mask: "0xf"} and .reqid == 5' \
+		"$ID4 mark 3 mask 15" "$ID4 mark 3 mask 15 new-reqid 5"
+	migrated "mark without a mask" '.mark ==
+		{value: "0x8", mask: "0xffffffff"}' "$ID4" "$ID4 new-mark 8"
+	migrated "mark with a mask" '.mark == {value: "0x8", mask: "0xf"}' \
+		"$ID4" "$ID4 new-mark 8 mask 15"
+	migrated "no mark" 'has("mark") | not' \
+		"$ID4 mark 3" "$ID4 mark 3 new-mark 0 mask 0"
+	migrated "selector" '.sel.src == "10.0.0.0/8" and .sel.dst == "10.9.0.0/16"' \
+		"$ID4" "$ID4 new-sel src 10.0.0.0/8 dst 10.9.0.0/16"
+	migrated "selector of two hosts" '.sel.src == "192.0.2.8/32" and
+		.sel.dst == "192.0.2.9/32"' \
+		"$ID4 sel src 192.0.2.1 dst 192.0.2.2" \
+		"$ID4 new-src 192.0.2.8 new-dst 192.0.2.9 update-h2h-sel"
+	migrated "output mark without a mask" '.output_mark ==
+		{value: "0x5", mask: "0xffffffff"}' "$ID4" "$ID4 output-mark 5"
+	migrated "output mark with a mask" '.output_mark == {value: "0x5", mask: "0xf"}' \
+		"$ID4" "$ID4 output-mark 5 mask 0xf"
+	migrated "into UDP" "$udp_json"' and .nat_keepalive_interval == 30' \
+		"$ID4 dir out" "$ID4 $udp nat-keepalive-interval 30"
+	migrated "mapping threshold" "$udp_json"' and .mapping_threshold == 7' \
+		"$ID4 dir in" "$ID4 $udp mapping-threshold 7"
+	migrated "out of UDP" 'has("encap") | not' "$ID4 $udp" "$ID4 no-encap"
+	migrated "nothing but its way" '.reqid == 6 and (has("offload") | not)' \
+		"$ID4 reqid 6" "$ID4 to software"
+	migrated "off a device that it is not on" 'has("offload") | not' \
+		"$ID4" "$ID4 no-offload"
 }
 
 # --- events ----------------------------------------------------------------------
@@ -723,6 +785,7 @@ marked_state
 filters
 policies
 by_index
+migrates
 monitors
 time_out
 expiry
