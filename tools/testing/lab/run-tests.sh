@@ -224,14 +224,14 @@ alike() {
 }
 
 draw_programs() {
-	local group programs i
+	local group programs drawn
 
 	RANDOM=$QUICK
 	while read -r group; do
 		read -ra programs <<<"$group"
-		i=$((RANDOM % ${#programs[@]}))
-		unset "programs[i]"
-		left_out+="${left_out:+ }${programs[*]}"
+		drawn=${programs[RANDOM % ${#programs[@]}]}
+		group=" $group "
+		left_out+=${group/ $drawn / }
 	done < <(alike)
 	say "QUICK=$QUICK leaves out $left_out"
 }
