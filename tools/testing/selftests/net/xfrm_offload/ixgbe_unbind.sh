@@ -42,6 +42,7 @@ works()
 	for n in $(flow_numbers); do
 		check "${FLOWS[n]}: echoes pass" pings "$n"
 		check "${FLOWS[n]}: TCP passes, in segments" tcp_flow "$n"
+		udp_flow "$n"
 	done
 	is "the card has the SAs" "$(entries left tx) $(entries left rx)" "2 2"
 	more_than "it encrypted" "$(nic_counter left tx_ipsec)" 1000
@@ -49,6 +50,14 @@ works()
 	is "nothing failed" "$(nic_counter left rx_ipsec_failed)" 0
 	check "tunnel mode is refused" refused_mode
 	check "packet offload is refused" refused sa left add 1 out 1 packet
+	for n in out in; do
+		check "13: UDP encapsulation is refused, $n" refused_words "$n" \
+			'UDP or TCP' "$KEY" 128 encap espinudp 4500 4500 0.0.0.0
+		check "13: a key of 256 bits is refused, $n" refused_words "$n" \
+			'128 bits and a salt' "0x$(printf '%072d' 1)" 128
+		check "13: an ICV of 96 bits is refused, $n" refused_words "$n" \
+			'ICV of 128 bits' "$KEY" 96
+	done
 	card_kept_faith "traffic" left
 	hosts_down
 }
@@ -110,6 +119,49 @@ refused_mode()
 		spi 0x4711 reqid 9 mode tunnel aead 'rfc4106(gcm(aes))' \
 		"$KEY" 128 offload crypto dev nic0 dir out &&
 		grep -q 'Unsupported mode' "$OUT/refused.log"
+}
+
+# The sentence names what the card lacks.
+refused_words() # DIR SENTENCE KEY ICV WORDS...
+{
+	refused ctl left state add src 10.1.0.1 dst 10.2.0.1 proto esp spi 0x4712 \
+		reqid 9 mode transport "${@:5}" aead 'rfc4106(gcm(aes))' "$3" "$4" \
+		offload crypto dev nic0 dir "$1" && grep -q "$2" "$OUT/refused.log"
+}
+
+# Datagrams of odd and even lengths, with the card's checksum in them.
+declare -r DATAGRAMS='
+import socket, sys
+src, dst = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in src else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((src, 0))
+s.connect((dst, 9))
+for size in range(1, 1301, 13):
+    s.send(bytes([size & 255]) * size)
+'
+
+udp_counts() # NAME
+{
+	on right awk -v name="$1" '
+		/^Udp:/ && !at { for (i = 2; i <= NF; i++) if ($i == name) at = i; next }
+		/^Udp:/ { n += $at }
+		$1 == "Udp6" name { n += $2 }
+		END { print n + 0 }' /proc/net/snmp /proc/net/snmp6
+}
+
+udp_flow() # N
+{
+	local came failed
+
+	flow "$1"
+	start sink right ready python3 "$HERE/sockets.py" sink || return
+	came=$(udp_counts InDatagrams) failed=$(udp_counts InErrors)
+	on left python3 -c "$DATAGRAMS" "$ADDR_left" "$ADDR_right"
+	check "13: ${FLOWS[$1]}: UDP passes" wait_for 5 \
+		at_least $((came + 100)) udp_counts InDatagrams
+	is "13: ${FLOWS[$1]}: no datagram has a wrong checksum" \
+		"$(udp_counts InErrors)" "$failed"
+	stop sink
 }
 
 # A reset under load: the card forgets, the driver loads its tables again.
