@@ -232,7 +232,7 @@ filters_of() # N
 	flow "$1"
 	echo "$esp && $VERIFIED"
 	echo "$esp && $UNVERIFIED"
-	echo "$(from_or_to "$ADDR_left" "$ADDR_right") && $NOT_ESP"
+	clear_of "$ADDR_left" "$ADDR_right"
 }
 
 none_as_it_is() # VERIFIED FAILED CLEAR (nic) VERIFIED FAILED CLEAR (back)

@@ -63,7 +63,7 @@ filters_of() # N
 	flow "$1"
 	echo "$esp && $VERIFIED"
 	echo "$esp && $UNVERIFIED"
-	echo "$(from_or_to "$ADDR_left" "$ADDR_right") && $NOT_ESP"
+	clear_of "$ADDR_left" "$ADDR_right"
 }
 
 # Crypto offload may still send by back0, in software, between the moment when

@@ -79,8 +79,8 @@ capture_end() # NAME
 declare -r PCAP_HEADER=24
 
 # ESP, but for what an ICMP error quotes of it: that was on the wire before, and
-# its end is missing. #1 is the outermost header.
-declare -r ESP='(esp && !(ip.proto#1 == 1) && !(ipv6.nxt#1 == 58))'
+# its end is missing.
+declare -r ESP='(esp && !(frame.protocols matches "icmp(v6)?:([^:]+:)*esp(:|$)"))'
 
 # Without what only looks inside of ESP: where the dissector of iperf3 in tshark
 # 4.4 gives up, the verdict on the frame's ICV is lost.
@@ -133,25 +133,43 @@ frames() # NAME FILTER...
 	echo
 }
 
-# Filters. #1 is the outermost header: an address inside of ESP is not seen.
-declare -r VERIFIED='esp.icv_good == 1'
+# Filters. #1 is the first header of its family, which may be inside of ESP, or
+# in what an ICMP error quotes. No filter has a comma: tshark takes them apart there.
+declare -r VERIFIED="($ESP && esp.icv_good == 1)"
 declare -r UNVERIFIED="($ESP && !(esp.icv_good == 1))"
 # A fragment of an IPv6 packet names ESP in its own header.
 declare -r ESP_V6='(ipv6.nxt#1 == 50 || (ipv6.nxt#1 == 44 && ipv6.fraghdr.nxt#1 == 50))'
-declare -r NOT_ESP="((ip && !(ip.proto#1 == 50)) || (ipv6 && !$ESP_V6))"
+declare -r OUTER='frame.protocols matches "^((?!esp:|icmp:|icmpv6:)[^:]+:)*'
+declare -r OUTER_V4="$OUTER"'ip(:|$)"' OUTER_V6="$OUTER"'ipv6(:|$)"'
+declare -r NOT_ESP="(($OUTER_V4 && !(ip.proto#1 == 50)) || ($OUTER_V6 && !$ESP_V6))"
+# What an ICMP error says of ESP.
+declare -r QUOTES_ESP="(($OUTER_V4 && ip.proto#1 == 1 && ip.proto#2 == 50) ||
+	($OUTER_V6 && ipv6.nxt#1 == 58 && ipv6.nxt#2 == 50))"
 
-from_or_to() # ADDRESS...
+# The outermost header has one of these addresses.
+outer_has() # addr|src ADDRESS...
 {
-	local addr filter=
+	local addr v4="" v6=""
 
-	for addr; do
+	for addr in "${@:2}"; do
 		if [[ $addr == *:* ]]; then
-			filter+=" || ipv6.addr#1 == $addr"
+			v6+=" || ipv6.$1#1 == $addr"
 		else
-			filter+=" || ip.addr#1 == $addr"
+			v4+=" || ip.$1#1 == $addr"
 		fi
 	done
-	echo "(${filter# || })"
+	[[ ! $v4 ]] || v4="($OUTER_V4 && (${v4# || }))"
+	[[ ! $v6 ]] || v6="($OUTER_V6 && (${v6# || }))"
+	echo "($v4${v4:+${v6:+ || }}$v6)"
+}
+
+from_or_to() { outer_has addr "$@"; } # ADDRESS...
+
+# What these addresses say or hear outside of ESP. A router between the tunnel's
+# ends may tell one of them about ESP.
+clear_of() # ADDRESS...
+{
+	echo "($(from_or_to "$@") && $NOT_ESP && !($QUOTES_ESP && !$(outer_has src "$@")))"
 }
 
 # ESP of flow N, both ways, first generation.
@@ -168,7 +186,7 @@ flow_frames() # N
 # Whatever the protected addresses say to each other outside of ESP.
 declare -r PROTECTED='10.1.0.0/16 10.2.0.0/16 fd00:1::/32 fd00:2::/32'
 # shellcheck disable=SC2086 # words, on purpose
-CLEARTEXT="($(from_or_to $PROTECTED) && $NOT_ESP)"
+CLEARTEXT=$(clear_of $PROTECTED)
 
 # How many pairs of SPI and IV (or SPI and sequence number) came more than once,
 # over all the captures named; frames() has been asked about each. tshark tells the

@@ -30,7 +30,7 @@ declare -r FALLBACK=xo-fallback ELSEWHERE=xo-elsewhere OPENED=xo-opened OPENED_I
 MORE_WORDS=(['remote in tunnel']="if_id $OPENED_ID")
 declare -r NETS='198.18.0.0/24 198.18.1.0/24 2001:2:0:1::/64 2001:2:0:2::/64'
 # shellcheck disable=SC2086 # words, on purpose
-CLEARTEXT="($(from_or_to $NETS) && $NOT_ESP)"
+CLEARTEXT=$(clear_of $NETS)
 
 PEER=([local]=remote [remote]=local)
 NUMBER=([local]=1 [remote]=2)
