@@ -202,7 +202,13 @@ int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack)
 		return 0;
 
 	if (closed == XFRM_CLOSED_FEATURE) {
-		NL_SET_ERR_MSG(extack, "esp-hw-offload of the device is off");
+		if (netif_is_bond_master(dev))
+			NL_SET_ERR_MSG_FMT(extack,
+					   "esp-hw-offload of %s is off: a bond has it in active-backup mode",
+					   dev->name);
+		else
+			NL_SET_ERR_MSG_FMT(extack, "esp-hw-offload of %s is off",
+					   dev->name);
 		return -EOPNOTSUPP;
 	}
 

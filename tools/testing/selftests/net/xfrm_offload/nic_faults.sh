@@ -113,6 +113,66 @@ full()
 	hosts_down
 }
 
+# --- what is refused when it is added ----------------------------------------
+
+says_so() # SENTENCE COMMAND...
+{
+	refused "${@:2}" && grep -q -- "$1" "$OUT/refused.log" ||
+		{ sed 's/^/# it said: /' "$OUT/refused.log"; return 1; }
+}
+
+# The words of an SA, on DEVICE.
+no_sa() # SENTENCE DEVICE DIR MODE WORDS...
+{
+	says_so "$1" ctl left state add src 10.9.0.1 dst 10.9.0.2 proto esp \
+		spi 0x4713 reqid 9 mode "$4" "${@:5}" \
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040d' 1)" 128 \
+		offload packet dev "$2" dir "$3"
+}
+
+a_sentence()
+{
+	local dev mode what="no sentence"
+
+	set_up || { not_ok "$what: set-up"; hosts_down; return; }
+	ip -n left link add link nic0 name nic0.7 type vlan id 7
+	ip -n left link add dummy0 type dummy
+	for dev in nic0.7 back0 dummy0 lo; do
+		for mode in transport tunnel; do
+			check "13: an SA on $dev is refused, $mode" \
+				no_sa "$dev does not offload IPsec" "$dev" out "$mode"
+		done
+		check "13: a policy on $dev is refused" \
+			says_so "$dev does not offload policies" \
+			ctl left policy add src 10.1.0.9 dst 10.2.0.9 dir out \
+			offload packet dev "$dev" tmpl proto esp mode transport
+	done
+	check "13: dont-encap-dscp is refused" no_sa 'dont-encap-dscp' nic0 out \
+		tunnel extra-flag dont-encap-dscp
+	check "13: decap-dscp is refused" no_sa 'decap-dscp' nic0 in tunnel \
+		flag decap-dscp
+	check "13: noecn is refused, in" no_sa 'noecn' nic0 in tunnel flag noecn
+	check "13: ESP in UDP is refused" no_sa 'UDP or TCP' nic0 out tunnel \
+		encap espinudp 4500 4500 0.0.0.0
+	is "13: the NIC holds no SA of these" \
+		"$(grep -c 'spi=0x00004713' "$(nic_dir left)/sa")" 0
+	# What changes nothing, or what the NIC does, is taken.
+	for mode in "in transport flag decap-dscp" "in transport flag noecn" \
+		    "out tunnel flag noecn" "out tunnel flag nopmtudisc"; do
+		# shellcheck disable=SC2086 # words, on purpose
+		check "13: $mode is taken" taken $mode
+	done
+	hosts_down
+}
+
+taken() # DIR MODE WORDS...
+{
+	ctl left state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x4714 reqid 9 \
+		mode "$2" "${@:3}" aead 'rfc4106(gcm(aes))' \
+		"0x$(printf '%040d' 1)" 128 offload packet dev nic0 dir "$1" &&
+		ctl left state delete src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x4714
+}
+
 tap_header
 begin
 with_fault "no fault" 4 delete delay_ms 0
@@ -128,4 +188,5 @@ slow unbind
 slow delete
 slow free
 full
+a_sentence
 finish

@@ -240,6 +240,17 @@ not_in_other_modes()
 	flow_add transport v4 none
 	check "a bond in another mode refuses packet offload" \
 		refused sa left add 1 out 1 packet
+	check "13: and says which mode it needs" \
+		grep -q 'bond0 .*active-backup' "$OUT/refused.log"
+	refused left ethtool -K bond0 esp-hw-offload on
+	is "13: its esp-hw-offload stays off" \
+		"$(on left ethtool -k bond0 | grep -c '^esp-hw-offload: on')" 0
+	ip -n left link set bond0 type bond mode active-backup
+	is "13: in active-backup mode it is on" \
+		"$(on left ethtool -k bond0 | grep -c '^esp-hw-offload: on')" 1
+	ip -n left link set bond0 type bond mode 802.3ad
+	is "13: in 802.3ad mode it is off again" \
+		"$(on left ethtool -k bond0 | grep -c '^esp-hw-offload: on')" 0
 	bond_down
 }
 

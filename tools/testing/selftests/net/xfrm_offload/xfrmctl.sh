@@ -244,9 +244,9 @@ refusals()
 		"state add $ID4 $GCM dir out replay-window 32"
 	told 'no device "nodev0"' \
 		"state add $ID4 $GCM offload packet dev nodev0 dir out"
-	told 'the kernel refused "state add": ' \
+	told "lo does not offload IPsec (Invalid argument)" \
 		"state add $ID4 $GCM offload packet dev lo dir out"
-	told "Policy offload is not supported (Invalid argument)" \
+	told "lo does not offload policies (Invalid argument)" \
 		"policy add src 192.0.2.0/24 dir out offload packet dev lo"
 	told "(Invalid argument)" "policy add src 192.0.2.0/24 dir out index 8"
 	run "state add $ID4 $GCM"
