@@ -171,6 +171,18 @@ host_add() # HOST
 		addr add 10.9.0.$k/32 dev lo
 		addr add fd00:9::$k/128 dev lo
 	EOF
+	use_up_indexes "$1" 12
+}
+
+# An index that is also the number of a reason, a direction or a family hides that
+# the one was taken for the other.
+use_up_indexes() # HOST LAST
+{
+	local i
+
+	for ((i = 2; i <= $2; i++)); do
+		echo "link add name used$i group 99 type dummy"
+	done | ip -n "$1" -batch - && ip -n "$1" link del group 99
 }
 
 # Addresses and routes of a port. Metric: the smaller one is taken.

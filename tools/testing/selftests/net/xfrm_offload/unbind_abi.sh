@@ -115,6 +115,7 @@ why_not=$(no_32_bits)
 hosts_up && flow_add transport v4 crypto && flow_add tunnel v6 packet &&
 	flow_add transport v4 crypto && ok "set-up" || not_ok "set-up"
 ifindex left nic0
+more_than "the index of the NIC is no reason's number" "$IFINDEX" 12
 is "before: nothing of it on the wire" "$(on left xfrm_wire dump |
 	grep -cE "^attr ($UNBOUND|$EXTRA_FLAGS) ")" 0
 
