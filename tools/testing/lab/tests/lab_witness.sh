@@ -137,4 +137,5 @@ for name in $neither; do
 done
 try frames made "$CLEARTEXT" "$UNVERIFIED" "$VERIFIED"
 check "frames() counts the same" says "7 1 8"
+check "a filter is a line without a comma" [ "$(grep -c . <<<"$CLEARTEXT")$(grep -c , <<<"$CLEARTEXT")" = 10 ]
 done_testing

@@ -134,7 +134,8 @@ frames() # NAME FILTER...
 }
 
 # Filters. #1 is the first header of its family, which may be inside of ESP, or
-# in what an ICMP error quotes. No filter has a comma: tshark takes them apart there.
+# in what an ICMP error quotes. No filter has a comma, where tshark takes them apart, or a
+# line's end, where programs here do.
 declare -r VERIFIED="($ESP && esp.icv_good == 1)"
 declare -r UNVERIFIED="($ESP && !(esp.icv_good == 1))"
 # A fragment of an IPv6 packet names ESP in its own header.
@@ -143,8 +144,9 @@ declare -r OUTER='frame.protocols matches "^((?!esp:|icmp:|icmpv6:)[^:]+:)*'
 declare -r OUTER_V4="$OUTER"'ip(:|$)"' OUTER_V6="$OUTER"'ipv6(:|$)"'
 declare -r NOT_ESP="(($OUTER_V4 && !(ip.proto#1 == 50)) || ($OUTER_V6 && !$ESP_V6))"
 # What an ICMP error says of ESP.
-declare -r QUOTES_ESP="(($OUTER_V4 && ip.proto#1 == 1 && ip.proto#2 == 50) ||
-	($OUTER_V6 && ipv6.nxt#1 == 58 && ipv6.nxt#2 == 50))"
+QUOTES_ESP="(($OUTER_V4 && ip.proto#1 == 1 && ip.proto#2 == 50)"
+QUOTES_ESP+=" || ($OUTER_V6 && ipv6.nxt#1 == 58 && ipv6.nxt#2 == 50))"
+declare -r QUOTES_ESP
 
 # The outermost header has one of these addresses.
 outer_has() # addr|src ADDRESS...
