@@ -99,7 +99,8 @@ bool xfrm_dev_fills_csum(struct xfrm_state *x);
 bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb);
 
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
-int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x);
+int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
+			       struct xfrm_state *x);
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
 struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
@@ -170,7 +171,8 @@ static inline int xfrm_packet_offload_mark(struct sk_buff *skb,
 	return 0;
 }
 
-static inline int xfrm_packet_offload_direct(struct sk_buff *skb,
+static inline int xfrm_packet_offload_direct(struct sock *sk,
+					     struct sk_buff *skb,
 					     struct xfrm_state *x)
 {
 	return 0;

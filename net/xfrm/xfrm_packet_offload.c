@@ -17,9 +17,13 @@
  * the driver was too busy for goes back into the queue: it is tested again.
  */
 
+#include <linux/bpf-cgroup.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <net/dst.h>
+#include <net/ip6_route.h>
+#include <net/ndisc.h>
+#include <net/route.h>
 #include <net/xfrm.h>
 
 #include "xfrm_bind.h"
@@ -128,33 +132,94 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 	return 0;
 }
 
+/* The next hop on the way to the other end of the tunnel. What the packet's own
+ * header names is behind it: no neighbour of this host.
+ */
+static struct neighbour *xfrm_packet_offload_neigh(struct dst_entry *dst,
+						   struct net_device *dev,
+						   struct xfrm_state *x)
+{
+	const struct rtable *rt;
+
+	if (dst->ops->family == AF_INET6) {
+		struct rt6_info *rt6 = dst_rt6_info(dst);
+
+		return ip_neigh_gw6(dev, rt6_nexthop(rt6, &x->id.daddr.in6));
+	}
+
+	rt = dst_rtable(dst);
+	if (rt->rt_gw_family == AF_INET6)
+		return ip_neigh_gw6(dev, &rt->rt_gw6);
+
+	return ip_neigh_gw4(dev, rt->rt_gw_family ? rt->rt_gw4 :
+						    x->id.daddr.a4);
+}
+
 /**
  * xfrm_packet_offload_direct - send a marked packet to its hardware
- * @skb: plain packet without a link layer header, which the hardware writes
+ * @sk: socket that it is sent for, or NULL
+ * @skb: plain packet; its dst is the route to the other end of the tunnel
  * @x: packet offloaded SA in tunnel mode
  *
+ * The link layer header is that of the outer packet: the hardware puts the outer
+ * header behind it.
+ *
  * Context: softirq or process.
- * Return: what dev_queue_xmit() returns; -EHOSTUNREACH if the device is gone.
+ * Return: what the neighbour's output returns; -EHOSTUNREACH if the device is
+ * gone, -EPERM if a program of the cgroup says no, -ENOMEM.
  */
-int xfrm_packet_offload_direct(struct sk_buff *skb, struct xfrm_state *x)
+int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
+			       struct xfrm_state *x)
 {
+	struct dst_entry *dst = skb_dst(skb);
+	struct neighbour *neigh;
 	struct net_device *dev;
-	int err;
+	int err, room, verdict;
+
+	/* The output function of the address family, which would ask, is not
+	 * on the way.
+	 */
+	verdict = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
+	if (unlikely(verdict && verdict != NET_XMIT_CN)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_BPF_CGROUP_EGRESS);
+		return verdict;
+	}
 
 	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	if (!dev) {
+	if (!xfrm_offload_live_dev(&x->xso)) {
 		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
 					       -EHOSTUNREACH);
-	} else {
-		skb->dev = dev;
-		memset(__skb_push(skb, dev->hard_header_len), 0,
-		       dev->hard_header_len);
-		err = dev_queue_xmit(skb);
+		goto out;
 	}
+
+	dev = READ_ONCE(dst->dev);
+	neigh = xfrm_packet_offload_neigh(dst, dev, x);
+	if (IS_ERR(neigh)) {
+		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+					       PTR_ERR(neigh));
+		goto out;
+	}
+
+	room = LL_RESERVED_SPACE(dev);
+	if (unlikely(skb_headroom(skb) < room)) {
+		skb = skb_expand_head(skb, room);
+		if (!skb) {
+			XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTERROR);
+			err = -ENOMEM;
+			goto out;
+		}
+	}
+
+	/* A neighbour that is still to be resolved would ask the route for the
+	 * one of the packet's own address.
+	 */
+	skb_dst_drop(skb);
+	skb->dev = dev;
+	err = neigh_output(neigh, skb, true);
+out:
 	rcu_read_unlock();
 
-	return err;
+	return err ?: verdict;
 }
 
 /* May a packet of an SA that lives on @live leave through @dev? A bond passes it

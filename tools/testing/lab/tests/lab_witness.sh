@@ -6,6 +6,7 @@
 . "$TOP/tools/testing/selftests/net/xfrm_offload/witness.sh"
 
 OUT=$(mktemp -d)
+# shellcheck disable=SC2034 # for witness.sh
 CAPTURES=$OUT
 trap 'rm -rf "$OUT"' EXIT
 

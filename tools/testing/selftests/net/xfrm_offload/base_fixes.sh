@@ -116,6 +116,25 @@ rekeyed_between()
 	check "1: ${FLOWS[N]}: fragments of two SAs are refused" refused got "$tag"
 }
 
+declare -r SEND_ONE='
+import socket, sys
+src, dst, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET6 if ":" in src else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((src, 0))
+s.sendto(bytes(size), (dst, 9))
+'
+
+# The device makes no fragments. For a tunnel of IPv6 the stack makes them.
+too_large() # N
+{
+	flow "$1"
+	check "13: ${FLOWS[$1]}: a datagram that fits is sent" \
+		on left python3 -c "$SEND_ONE" "$ADDR_left" "$ADDR_right" 1300
+	refused on left python3 -c "$SEND_ONE" "$ADDR_left" "$ADDR_right" 4000
+	check "14: ${FLOWS[$1]}: too large a datagram is called that" \
+		grep -q 'Message too long' "$OUT/refused.log"
+}
+
 bundle_errors() { xfrm_stat left XfrmOutBundleGenError; }
 
 # A sub policy with an SA of software, over a policy that is on the NIC.
@@ -175,6 +194,123 @@ acquire_gives_back()
 	check "4: and the NIC can go after it" wait_for 10 gone
 }
 
+# --- the next hop of a tunnel ------------------------------------------------
+
+# A third host on the cable, a router between the tunnel's ends; and one behind
+# left. FAMILY is that of the tunnel.
+router_up()
+{
+	ip netns add elsewhere && ip netns add behind &&
+		ip -n cable link add cableE type veth peer name port netns elsewhere &&
+		ip -n cable link set cableE addrgenmode none master br0 up &&
+		ip -n left link add host0 type veth peer name left0 netns behind ||
+		return
+	on elsewhere sh -c 'cd /proc/sys/net
+		echo 0 >ipv6/conf/all/accept_dad; echo 0 >ipv6/conf/port/accept_dad
+		echo 0 >ipv4/conf/all/send_redirects; echo 0 >ipv4/conf/port/send_redirects
+		echo 1 >ipv4/ip_forward; echo 1 >ipv6/conf/all/forwarding'
+	ip -n elsewhere -batch - <<-EOF
+		link set port address 02:00:00:00:00:fe up
+		addr add 192.168.1.254/24 dev port
+		addr add fd00:168:1::fe/64 dev port nodad
+		route add 10.9.0.1/32 via 192.168.1.1
+		route add 10.9.0.2/32 via 192.168.1.2
+		route add fd00:9::1/128 via fd00:168:1::1
+		route add fd00:9::2/128 via fd00:168:1::2
+	EOF
+	on left sh -c 'cd /proc/sys/net
+		echo 1 >ipv4/ip_forward; echo 1 >ipv6/conf/all/forwarding'
+	ip -n left -batch - <<-EOF
+		link set host0 up
+		addr add 192.168.7.1/24 dev host0
+		addr add fd00:168:7::1/64 dev host0 nodad
+		route replace 10.9.0.2/32 via 192.168.1.254 dev nic0 metric 10
+		route replace fd00:9::2/128 via fd00:168:1::fe dev nic0 metric 10
+	EOF
+	ip -n behind -batch - <<-EOF
+		link set lo up
+		link set left0 mtu 1400 up
+		addr add 192.168.7.2/24 dev left0
+		addr add fd00:168:7::2/64 dev left0 nodad
+		route add default via 192.168.7.1
+		route add default via fd00:168:7::1
+	EOF
+}
+
+# The addresses of flow N on left become those of the host behind it.
+move_behind() # N
+{
+	local via=192.168.7.2
+
+	flow "$1"
+	[[ $FAMILY == v4 ]] || via=fd00:168:7::2
+	ip -n left addr del "$ADDR_left/$PREFIX" dev lo
+	ip -n left route add "$ADDR_left/$PREFIX" via "$via"
+	ip -n behind addr add "$ADDR_left/$PREFIX" dev lo
+}
+
+# Of flows from ON_LINK on, the tunnel's ends are the addresses on the link: no
+# route has a gateway.
+eval "$(declare -f flow | sed '1s/flow/flow_of_lo/')"
+flow() # N
+{
+	flow_of_lo "$1"
+	(($1 >= ${ON_LINK:-1000})) || return 0
+	if [[ $FAMILY == v4 ]]; then
+		END_left=192.168.1.1 END_right=192.168.1.2
+	else
+		END_left=fd00:168:1::1 END_right=fd00:168:1::2
+	fi
+}
+
+from_behind() # N
+{
+	flow "$1"
+	on behind ping -n -q -c 4 -i 0.02 -W 1 -I "$ADDR_left" "$ADDR_right" \
+		>"$OUT/ping.log" 2>&1
+}
+
+routed() { on elsewhere awk '/^Ip: [0-9]/ { n += $7 } $1 == "Ip6OutForwDatagrams" { n += $2 } END { print n + 0 }' /proc/net/snmp /proc/net/snmp6; }
+
+next_hops()
+{
+	local n before
+
+	hosts_up && router_up && flow_add tunnel v4 packet:none &&
+		flow_add tunnel v6 packet:none &&
+		flow_add tunnel v4 packet:none && flow_add tunnel v6 packet:none &&
+		ON_LINK=${#FLOWS[@]} && flow_add tunnel v4 packet:none &&
+		flow_add tunnel v6 packet:none && capture_cable hops ||
+		{ not_ok "13: next hops: set-up"; hosts_down; return; }
+	move_behind $((FIRST_FLOW + 2))
+	move_behind $((FIRST_FLOW + 3))
+	for n in 0 1; do
+		before=$(routed)
+		check "13: ${FLOWS[FIRST_FLOW + n]}, router: local packets" \
+			pings $((FIRST_FLOW + n))
+		check "13: ${FLOWS[FIRST_FLOW + n]}, router: forwarded packets" \
+			from_behind $((FIRST_FLOW + n + 2))
+		more_than "13: ${FLOWS[FIRST_FLOW + n]}: they went by the router" \
+			$(($(routed) - before)) 7
+	done
+	for n in "$ON_LINK" $((ON_LINK + 1)); do
+		check "13: ${FLOWS[n]}, on the link: local packets" pings "$n"
+		move_behind "$n"
+		ip -n left neigh flush dev nic0
+		check "13: ${FLOWS[n]}, on the link: forwarded packets, asked for first" \
+			from_behind "$n"
+	done
+	check "13: next hops: the capture is whole" capture_end hops
+	read -ra n < <(frames hops "$CLEARTEXT" "arp.dst.proto_ipv4 == 10.2.0.0/16 ||
+		icmpv6.nd.ns.target_address == fd00:2::/32" "$ESP")
+	is "1: next hops: nothing in clear" "${n[0]}" 0
+	is "13: next hops: nobody asks for an inner address" "${n[1]}" 0
+	more_than "there was traffic to judge" "${n[2]}" 60
+	hosts_down
+	ip netns del behind
+	ip -n cable link del cableE 2>/dev/null
+}
+
 tap_header
 begin
 need python3
@@ -207,6 +343,10 @@ for N in 7 8; do
 	flow "$N"
 	sub_policy "a sub policy in software"
 done
+for N in 5 7 8; do
+	too_large "$N"
+done
 acquire_gives_back
 hosts_down
+next_hops
 finish

@@ -117,8 +117,6 @@ behind_up() # N...
 		route add default via 192.168.7.1
 	EOF
 	on left sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-	# The NIC writes the link header of what goes straight to it.
-	ip -n left neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 dev nic0
 	for n; do
 		flow "$n"
 		ip -n left addr del "$ADDR_left/$PREFIX" dev lo
