@@ -72,11 +72,13 @@ static void xfrm_bind_fence_state(struct net_device *dev,
 {
 	struct xfrm_state *x = xfrm_bind_state_of(node);
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	u64 packets = x->curlft.packets;
 
 	if (ops->xdo_dev_state_update_stats &&
 	    !(x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)) {
 		rcu_read_lock();
 		ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_note_use(x, packets);
 		rcu_read_unlock();
 	}
 

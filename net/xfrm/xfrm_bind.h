@@ -62,6 +62,7 @@ bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower);
 bool xfrm_bind_flush(struct net_device *dev);
 
 void xfrm_packet_offload_retire(struct net_device *dev);
+void xfrm_dev_note_use(struct xfrm_state *x, u64 packets);
 
 bool xfrm_unbind_carries(const struct xfrm_state *x);
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason);

@@ -388,6 +388,30 @@ bool xfrm_dev_fills_csum(struct xfrm_state *x)
 }
 
 /**
+ * xfrm_dev_note_use - an SA was used if its device's counters have moved
+ * @x: offloaded SA
+ * @packets: what it had counted before they were read
+ *
+ * No packet of packet offload passes where software notes the time. The time at
+ * which a movement is seen is never too early.
+ *
+ * Context: where the driver was asked.
+ */
+void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
+{
+	time64_t now;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->curlft.packets == packets)
+		return;
+
+	now = ktime_get_real_seconds();
+	WRITE_ONCE(x->lastused, now);
+	if (!READ_ONCE(x->curlft.use_time))
+		WRITE_ONCE(x->curlft.use_time, now);
+}
+
+/**
  * xfrm_dev_pull_stats - have the driver bring the SA's counters up to date
  * @x: offloaded SA
  *
@@ -395,12 +419,15 @@ bool xfrm_dev_fills_csum(struct xfrm_state *x)
  */
 void xfrm_dev_pull_stats(struct xfrm_state *x)
 {
+	u64 packets = x->curlft.packets;
 	struct net_device *dev;
 
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats)
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
 		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_note_use(x, packets);
+	}
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);

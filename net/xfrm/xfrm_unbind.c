@@ -149,15 +149,18 @@ void xfrm_unbind_stop_state(struct xfrm_state *x)
 		.replay = replay,
 	};
 	int err = -EOPNOTSUPP;
+	u64 packets;
 
 	if (ops->xdo_dev_state_unbind)
 		err = ops->xdo_dev_state_unbind(dev, x, &final);
 
 	spin_lock_bh(&x->lock);
+	packets = x->curlft.packets;
 	if (packet && ops->xdo_dev_state_update_stats)
 		ops->xdo_dev_state_update_stats(x);
 	if (packet && !err)
 		xfrm_replay_adopt(x, &final);
+	xfrm_dev_note_use(x, packets);
 	x->unbound.exact = !packet || !err;
 	spin_unlock_bh(&x->lock);
 

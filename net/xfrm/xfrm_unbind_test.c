@@ -490,6 +490,55 @@ static void deletion_tells_counters_and_device(struct kunit *test)
 	drop_policy(xp);
 }
 
+/* Daemons close a tunnel whose last use is long ago, or never was. */
+static void counters_that_move_tell_the_last_use(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	time64_t start = ktime_get_real_seconds();
+
+	xfrm_dev_pull_stats(x);
+	KUNIT_EXPECT_EQ(test, x->lastused, 0);
+	KUNIT_EXPECT_EQ(test, x->curlft.use_time, 0);
+
+	nic.packets = 3;
+	xfrm_dev_pull_stats(x);
+	KUNIT_EXPECT_GE(test, x->lastused, start);
+	KUNIT_EXPECT_GE(test, x->curlft.use_time, start);
+
+	x->lastused = 1;
+	x->curlft.use_time = 2;
+	xfrm_dev_pull_stats(x);
+	KUNIT_EXPECT_EQ(test, x->lastused, 1);
+	nic.packets = 1;
+	xfrm_dev_pull_stats(x);
+	KUNIT_EXPECT_GE(test, x->lastused, start);
+	KUNIT_EXPECT_EQ(test, x->curlft.use_time, 2);
+
+	/* Software notes it. */
+	nic.packets = 1;
+	xfrm_dev_pull_stats(crypto);
+	KUNIT_EXPECT_EQ(test, crypto->lastused, 0);
+
+	/* the packet that the device tells last */
+	x->lastused = 1;
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_GE(test, x->lastused, start);
+	drop_state(x);
+	drop_state(crypto);
+}
+
+static void deletion_tells_the_last_use(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	nic.packets = 1;
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_NE(test, x->lastused, 0);
+	drop_state(x);
+}
+
 static void unbound_names_no_device(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -657,6 +706,8 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(delete_inbound_stops_at_once),
 	KUNIT_CASE(feature_off_unbinds_and_refuses),
 	KUNIT_CASE(deletion_tells_counters_and_device),
+	KUNIT_CASE(counters_that_move_tell_the_last_use),
+	KUNIT_CASE(deletion_tells_the_last_use),
 	KUNIT_CASE(unbound_names_no_device),
 	KUNIT_CASE(unbind_waits_for_no_other_device),
 	KUNIT_CASE(deletion_waits_for_no_other_device),
