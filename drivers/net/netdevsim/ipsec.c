@@ -174,6 +174,7 @@ static void nsim_ipsec_update_stats(struct xfrm_state *x)
 	if (!sa || sa->type != XFRM_DEV_OFFLOAD_PACKET || READ_ONCE(hw->faults.vanish))
 		return;
 
+	nsim_ipsec_sa_report_refused(sa);
 	nsim_ipsec_sa_report(sa, &bytes, &packets);
 	x->curlft.bytes += bytes;
 	x->curlft.packets += packets;

@@ -17,6 +17,7 @@
 #include <linux/atomic.h>
 #include <linux/debugfs.h>
 #include <linux/list.h>
+#include <linux/rhashtable.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -32,7 +33,6 @@ struct crypto_aead;
 struct nsim_ipsec;
 
 #define NSIM_IPSEC_DEFAULT_MAX	131072
-#define NSIM_IPSEC_HASH_BITS	14
 #define NSIM_IPSEC_ICV_BITS	128
 #define NSIM_IPSEC_ICV_LEN	(NSIM_IPSEC_ICV_BITS / 8)
 #define NSIM_IPSEC_IV_LEN	8
@@ -97,11 +97,13 @@ enum nsim_ipsec_delay_target {
  * @vanish:	it is gone, and the host does not know yet
  * @plain_out:	frames leave as they are, whatever policy protects them
  * @plain_in:	plain frames come in, whatever policy protects them
+ * @wrong_csum:	checksums that the stack leaves to the device are not filled in
  * @any_icv:	frames are accepted with any ICV
  * @no_window:	frames are accepted again
  * @no_limits:	SAs carry packets beyond their limits
  * @repeat_seq:	every fourth packet leaves under the number of the one before
  * @wrong_stats: of what an SA carried one packet is not reported
+ * @hide_refused: what an SA refused is not reported
  * @wrong_counters: where the device stopped is told as one number less
  * @leak_room:	a deleted SA keeps its place in the table
  * @tx_room:	how many frames the ring still takes; negative: any number
@@ -115,11 +117,13 @@ struct nsim_ipsec_faults {
 	bool vanish;
 	bool plain_out;
 	bool plain_in;
+	bool wrong_csum;
 	bool any_icv;
 	bool no_window;
 	bool no_limits;
 	bool repeat_seq;
 	bool wrong_stats;
+	bool hide_refused;
 	bool wrong_counters;
 	bool leak_room;
 	atomic_t tx_room;
@@ -188,8 +192,22 @@ enum nsim_ipsec_sa_stage {
 };
 
 /**
+ * struct nsim_ipsec_sa_name - by what a packet finds its SA
+ * @daddr:	of the SA; unused octets are zero
+ * @id:		inbound its SPI, outbound its reqid
+ * @family:	of @daddr
+ */
+struct nsim_ipsec_sa_name {
+	xfrm_address_t daddr;
+	u32 id;
+	u32 family;
+};
+
+/**
  * struct nsim_ipsec_sa - one entry of the device's SA table
- * @node:	in the hash chain of its direction; writers hold &nsim_ipsec.lock, readers RCU
+ * @node:	in the table of its direction; writers hold &nsim_ipsec.lock, readers RCU
+ * @name:	its key there
+ * @linked:	it is there; under &nsim_ipsec.lock
  * @x:		the stack's state, for what is handed up and for reports; the data path
  *		reads no counter of it. It outlives the entry's last reader
  * @faults:	of the device
@@ -218,11 +236,15 @@ enum nsim_ipsec_sa_stage {
  * @packets:	handled
  * @reported_bytes:	part of @bytes that the stack knows
  * @reported_packets:	part of @packets that the stack knows
+ * @replayed:	frames refused as replays, that the stack does not know of yet
+ * @forged:	frames refused for their ICV, that the stack does not know of yet
  * @busy:	packets between their sequence number and the cable
  * @free_work:	frees the entry after a grace period
  */
 struct nsim_ipsec_sa {
-	struct hlist_node node;
+	struct rhlist_head node;
+	struct nsim_ipsec_sa_name name;
+	bool linked;
 	struct xfrm_state *x;
 	const struct nsim_ipsec_faults *faults;
 	struct crypto_aead *aead;
@@ -252,15 +274,37 @@ struct nsim_ipsec_sa {
 	u64 packets;
 	u64 reported_bytes;
 	u64 reported_packets;
+	u32 replayed;
+	u32 forged;
 	atomic_t busy;
 
 	struct rcu_work free_work;
 };
 
 /**
+ * struct nsim_ipsec_pair - the policies for one pair of addresses, one way
+ * @node:	in &nsim_ipsec.policy_exact
+ * @name:	its key there; unused octets are zero
+ * @policies:	sorted; never empty
+ * @rcu:	frees it after a grace period
+ */
+struct nsim_ipsec_pair {
+	struct rhash_head node;
+	struct nsim_ipsec_pair_name {
+		xfrm_address_t daddr;
+		xfrm_address_t saddr;
+		u32 family;
+		u32 out;
+	} name;
+	struct list_head policies;
+	struct rcu_head rcu;
+};
+
+/**
  * struct nsim_ipsec_policy - one entry of the device's policy table
- * @node:	in a hash chain or in the list of wildcards, sorted;
+ * @node:	in the list of @pair or in that of wildcards, sorted;
  *		writers hold &nsim_ipsec.lock, readers RCU
+ * @pair:	the policies for its pair of addresses; NULL for a wildcard
  * @xp:		the stack's policy, to know it again; never looked into by the data path
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
@@ -282,6 +326,7 @@ struct nsim_ipsec_sa {
  */
 struct nsim_ipsec_policy {
 	struct list_head node;
+	struct nsim_ipsec_pair *pair;
 	const struct xfrm_policy *xp;
 	u32 slot;
 	enum nsim_ipsec_sa_stage stage;
@@ -310,13 +355,13 @@ struct nsim_ipsec_policy {
  * @lock:	chains and stages of both tables, @sa_count, @policy_count. Taken
  *		inside x->lock, with bottom halves off
  * @sa_slots:	all SAs that are not freed
- * @sa_in:	inbound SAs by (daddr, SPI); the oldest of equal ones first
+ * @sa_in:	inbound SAs by (daddr, SPI); the newest of equal ones first
  * @sa_out:	outbound SAs by (daddr, reqid); the newest first
  * @sa_count:	live entries
  * @crypto_count:	live entries for crypto offload
  * @max_sas:	capacity
  * @policy_slots:	all policies that are not freed
- * @policy_exact:	by direction: policies for one pair of addresses, hashed by it
+ * @policy_exact:	policies for one pair of addresses: struct nsim_ipsec_pair
  * @policy_wild:	by direction: the others
  * @policy_count:	live entries
  * @max_policies:	capacity
@@ -333,14 +378,14 @@ struct nsim_ipsec {
 	spinlock_t lock; /* see above */
 
 	struct xarray sa_slots;
-	struct hlist_head *sa_in;
-	struct hlist_head *sa_out;
+	struct rhltable sa_in;
+	struct rhltable sa_out;
 	u32 sa_count;
 	u32 crypto_count;
 	u32 max_sas;
 
 	struct xarray policy_slots;
-	struct list_head *policy_exact[2];
+	struct rhashtable policy_exact;
 	struct list_head policy_wild[2];
 	u32 policy_count;
 	u32 max_policies;
@@ -369,6 +414,8 @@ bool nsim_ipsec_sa_delete(struct nsim_ipsec *hw, struct xfrm_state *x);
 bool nsim_ipsec_sa_free(struct nsim_ipsec *hw, struct xfrm_state *x);
 void nsim_ipsec_sa_stop(struct nsim_ipsec_sa *sa);
 void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets);
+void nsim_ipsec_sa_refused(struct nsim_ipsec_sa *sa, int err);
+void nsim_ipsec_sa_report_refused(struct nsim_ipsec_sa *sa);
 struct nsim_ipsec_sa *nsim_ipsec_sa_find_in(struct nsim_ipsec *hw,
 					    const struct nsim_ipsec_flow *flow, __be32 spi);
 struct nsim_ipsec_sa *nsim_ipsec_sa_find_out(struct nsim_ipsec *hw,

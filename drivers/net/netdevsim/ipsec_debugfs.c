@@ -367,11 +367,13 @@ static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 	debugfs_create_bool("vanish", 0600, dir, &hw->faults.vanish);
 	debugfs_create_bool("plain_out", 0600, dir, &hw->faults.plain_out);
 	debugfs_create_bool("plain_in", 0600, dir, &hw->faults.plain_in);
+	debugfs_create_bool("wrong_csum", 0600, dir, &hw->faults.wrong_csum);
 	debugfs_create_bool("any_icv", 0600, dir, &hw->faults.any_icv);
 	debugfs_create_bool("no_window", 0600, dir, &hw->faults.no_window);
 	debugfs_create_bool("no_limits", 0600, dir, &hw->faults.no_limits);
 	debugfs_create_bool("repeat_seq", 0600, dir, &hw->faults.repeat_seq);
 	debugfs_create_bool("wrong_stats", 0600, dir, &hw->faults.wrong_stats);
+	debugfs_create_bool("hide_refused", 0600, dir, &hw->faults.hide_refused);
 	debugfs_create_bool("wrong_counters", 0600, dir, &hw->faults.wrong_counters);
 	debugfs_create_bool("leak_room", 0600, dir, &hw->faults.leak_room);
 	debugfs_create_file("tx_room", 0600, dir, hw, &nsim_ipsec_tx_room_fops);

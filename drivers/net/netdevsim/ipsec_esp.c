@@ -78,6 +78,13 @@ static int nsim_ipsec_esp_crypt(struct nsim_ipsec_sa *sa, u8 *esp, u64 seq, unsi
 	return err;
 }
 
+static int nsim_ipsec_esp_fill_csum(const struct nsim_ipsec_sa *sa, struct sk_buff *skb)
+{
+	if (skb->ip_summed != CHECKSUM_PARTIAL || READ_ONCE(sa->faults->wrong_csum))
+		return 0;
+	return skb_csum_hwoffload_help(skb, 0);
+}
+
 /* One buffer of our own, with room on both sides. */
 static int nsim_ipsec_esp_own(struct sk_buff *skb, unsigned int head, unsigned int tail)
 {
@@ -218,7 +225,7 @@ int nsim_ipsec_esp_seal(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 
 	if (!tunnel && flow->fragment)
 		return -EINVAL;
-	if (skb->ip_summed == CHECKSUM_PARTIAL && skb_csum_hwoffload_help(skb, 0))
+	if (nsim_ipsec_esp_fill_csum(sa, skb))
 		return -EINVAL;
 	if (nsim_ipsec_esp_own(skb, sizeof(struct ipv6hdr) + NSIM_IPSEC_ESP_LEN,
 			       NSIM_IPSEC_TRAILER_MAX))
@@ -372,7 +379,8 @@ int nsim_ipsec_esp_open(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 }
 
 /* The checksum of the payload ends where the trailer begins that the stack has appended. */
-static int nsim_ipsec_esp_payload_csum(struct sk_buff *skb, unsigned int payload_len)
+static int nsim_ipsec_esp_payload_csum(const struct nsim_ipsec_sa *sa, struct sk_buff *skb,
+				       unsigned int payload_len)
 {
 	unsigned int trailer = NSIM_IPSEC_ICV_LEN + 2;
 	int err;
@@ -384,7 +392,7 @@ static int nsim_ipsec_esp_payload_csum(struct sk_buff *skb, unsigned int payload
 		return -EINVAL;
 
 	skb_trim(skb, skb->len - trailer);
-	err = skb_csum_hwoffload_help(skb, 0);
+	err = nsim_ipsec_esp_fill_csum(sa, skb);
 	skb_put(skb, trailer);
 	return err;
 }
@@ -412,7 +420,7 @@ int nsim_ipsec_esp_encrypt_payload(struct nsim_ipsec_sa *sa, struct sk_buff *skb
 		return -EINVAL;
 	if (nsim_ipsec_esp_own(skb, 0, 0))
 		return -ENOMEM;
-	err = nsim_ipsec_esp_payload_csum(skb, len);
+	err = nsim_ipsec_esp_payload_csum(sa, skb, len);
 	if (err)
 		return err;
 

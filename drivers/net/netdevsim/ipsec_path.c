@@ -305,8 +305,10 @@ static struct sk_buff *nsim_ipsec_rx_packet(struct nsim_ipsec *hw, struct nsim_i
 	err = nsim_ipsec_esp_open(sa, skb, flow);
 	if (!err && !nsim_ipsec_flow_read(&inner, skb))
 		err = -EINVAL;
-	if (err)
+	if (err) {
+		nsim_ipsec_sa_refused(sa, err);
 		return nsim_ipsec_drop_rx(hw, skb, nsim_ipsec_rx_why(err));
+	}
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, &inner);
 	if (policy && !nsim_ipsec_policy_accepts(policy, sa))

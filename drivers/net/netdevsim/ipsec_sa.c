@@ -2,34 +2,44 @@
 /* SA table of the simulated device: keys, sequence numbers, windows, limits. */
 
 #include <crypto/aead.h>
-#include <linux/jhash.h>
-#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
 #include "ipsec.h"
 
-static struct hlist_head *nsim_ipsec_sa_chain(struct hlist_head *table, u16 family,
-					      const xfrm_address_t *daddr, u32 id)
-{
-	u32 hash = family == AF_INET ? jhash_2words((__force u32)daddr->a4, id, 0) :
-				       jhash2((__force u32 *)daddr->a6, 4, id);
+static const struct rhashtable_params nsim_ipsec_sa_params = {
+	.key_len		= sizeof(struct nsim_ipsec_sa_name),
+	.key_offset		= offsetof(struct nsim_ipsec_sa, name),
+	.head_offset		= offsetof(struct nsim_ipsec_sa, node),
+	.automatic_shrinking	= true,
+};
 
-	return &table[hash >> (32 - NSIM_IPSEC_HASH_BITS)];
+static struct nsim_ipsec_sa_name nsim_ipsec_sa_name(u16 family, const xfrm_address_t *daddr, u32 id)
+{
+	struct nsim_ipsec_sa_name name = { .id = id, .family = family };
+
+	if (family == AF_INET)
+		name.daddr.a4 = daddr->a4;
+	else
+		name.daddr = *daddr;
+	return name;
 }
 
-static struct hlist_head *nsim_ipsec_sa_home(struct nsim_ipsec *hw, const struct nsim_ipsec_sa *sa)
+static struct rhltable *nsim_ipsec_sa_home(struct nsim_ipsec *hw, const struct nsim_ipsec_sa *sa)
 {
-	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
-		return nsim_ipsec_sa_chain(hw->sa_in, sa->family, &sa->daddr,
-					   (__force u32)sa->spi);
-	return nsim_ipsec_sa_chain(hw->sa_out, sa->family, &sa->daddr, sa->reqid);
+	return sa->dir == XFRM_DEV_OFFLOAD_IN ? &hw->sa_in : &hw->sa_out;
 }
 
-static bool nsim_ipsec_sa_is(const struct nsim_ipsec_sa *sa, u16 family,
-			     const xfrm_address_t *daddr, __be32 spi)
+static int nsim_ipsec_sa_link(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa)
 {
-	return sa->spi == spi && sa->family == family && xfrm_addr_equal(&sa->daddr, daddr, family);
+	bool in = sa->dir == XFRM_DEV_OFFLOAD_IN;
+	int err;
+
+	sa->name = nsim_ipsec_sa_name(sa->family, &sa->daddr,
+				      in ? (__force u32)sa->spi : sa->reqid);
+	err = rhltable_insert(nsim_ipsec_sa_home(hw, sa), &sa->node, nsim_ipsec_sa_params);
+	sa->linked = !err;
+	return err;
 }
 
 /*
@@ -37,32 +47,18 @@ static bool nsim_ipsec_sa_is(const struct nsim_ipsec_sa *sa, u16 family,
  * the same SPI exists only until the stack has compared them, and must not
  * start an empty replay window meanwhile.
  */
-static void nsim_ipsec_sa_link(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa)
-{
-	struct hlist_head *home = nsim_ipsec_sa_home(hw, sa);
-	struct nsim_ipsec_sa *other, *equal = NULL;
-
-	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
-		hlist_for_each_entry(other, home, node)
-			if (nsim_ipsec_sa_is(other, sa->family, &sa->daddr, sa->spi))
-				equal = other;
-
-	if (equal)
-		hlist_add_behind_rcu(&sa->node, &equal->node);
-	else
-		hlist_add_head_rcu(&sa->node, home);
-}
-
 struct nsim_ipsec_sa *nsim_ipsec_sa_find_in(struct nsim_ipsec *hw,
 					    const struct nsim_ipsec_flow *flow, __be32 spi)
 {
-	struct nsim_ipsec_sa *sa;
+	struct nsim_ipsec_sa_name name = nsim_ipsec_sa_name(flow->family, &flow->daddr,
+							    (__force u32)spi);
+	struct nsim_ipsec_sa *sa, *oldest = NULL;
+	struct rhlist_head *list, *node;
 
-	hlist_for_each_entry_rcu(sa, nsim_ipsec_sa_chain(hw->sa_in, flow->family, &flow->daddr,
-							 (__force u32)spi), node)
-		if (nsim_ipsec_sa_is(sa, flow->family, &flow->daddr, spi))
-			return sa;
-	return NULL;
+	list = rhltable_lookup(&hw->sa_in, &name, nsim_ipsec_sa_params);
+	rhl_for_each_entry_rcu(sa, node, list, node)
+		oldest = sa;
+	return oldest;
 }
 
 /* A policy of transport mode means the packet's own addresses. */
@@ -74,13 +70,13 @@ struct nsim_ipsec_sa *nsim_ipsec_sa_find_out(struct nsim_ipsec *hw,
 	const xfrm_address_t *saddr = tunnel ? &policy->tmpl_saddr : &flow->saddr;
 	const xfrm_address_t *daddr = tunnel ? &policy->tmpl_daddr : &flow->daddr;
 	u16 family = tunnel ? policy->tmpl_family : flow->family;
+	struct nsim_ipsec_sa_name name = nsim_ipsec_sa_name(family, daddr, policy->reqid);
+	struct rhlist_head *list, *node;
 	struct nsim_ipsec_sa *sa;
 
-	hlist_for_each_entry_rcu(sa, nsim_ipsec_sa_chain(hw->sa_out, family, daddr,
-							 policy->reqid), node)
-		if (sa->type == XFRM_DEV_OFFLOAD_PACKET &&
-		    sa->reqid == policy->reqid && sa->mode == policy->mode &&
-		    sa->family == family && xfrm_addr_equal(&sa->daddr, daddr, family) &&
+	list = rhltable_lookup(&hw->sa_out, &name, nsim_ipsec_sa_params);
+	rhl_for_each_entry_rcu(sa, node, list, node)
+		if (sa->type == XFRM_DEV_OFFLOAD_PACKET && sa->mode == policy->mode &&
 		    (xfrm_addr_any(&sa->saddr, family) || xfrm_addr_any(saddr, family) ||
 		     xfrm_addr_equal(&sa->saddr, saddr, family)) &&
 		    (!policy->spi || policy->spi == sa->spi) &&
@@ -239,6 +235,37 @@ void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
 	spin_unlock_bh(&sa->lock);
 }
 
+/* Counts a frame that was dropped with @err. */
+void nsim_ipsec_sa_refused(struct nsim_ipsec_sa *sa, int err)
+{
+	spin_lock_bh(&sa->lock);
+	sa->replayed += err == -EALREADY;
+	sa->forged += err == -EBADMSG;
+	spin_unlock_bh(&sa->lock);
+}
+
+/* The same for what was refused: where software counts it. Under x->lock. */
+void nsim_ipsec_sa_report_refused(struct nsim_ipsec_sa *sa)
+{
+	struct xfrm_state *x = sa->x;
+	u32 replayed, forged;
+
+	if (READ_ONCE(sa->faults->hide_refused))
+		return;
+
+	spin_lock_bh(&sa->lock);
+	replayed = sa->replayed;
+	forged = sa->forged;
+	sa->replayed = 0;
+	sa->forged = 0;
+	spin_unlock_bh(&sa->lock);
+
+	x->stats.replay += replayed;
+	x->stats.integrity_failed += forged;
+	XFRM_ADD_STATS(xs_net(x), LINUX_MIB_XFRMINSTATESEQERROR, replayed);
+	XFRM_ADD_STATS(xs_net(x), LINUX_MIB_XFRMINSTATEPROTOERROR, forged);
+}
+
 static void nsim_ipsec_sa_destroy(struct nsim_ipsec_sa *sa)
 {
 	crypto_free_aead(sa->aead);
@@ -263,7 +290,6 @@ static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct nsim_ipsec *hw, struct x
 	sa->faults = &hw->faults;
 	sa->type = x->xso.type;
 	sa->dir = x->xso.dir;
-	INIT_HLIST_NODE(&sa->node);
 	spin_lock_init(&sa->lock);
 	INIT_RCU_WORK(&sa->free_work, nsim_ipsec_sa_free_work);
 	return sa;
@@ -366,15 +392,21 @@ int nsim_ipsec_sa_add(struct nsim_ipsec *hw, struct xfrm_state *x, struct netlin
 
 	err = nsim_ipsec_sa_take_slot(hw, sa, GFP_KERNEL);
 	spin_lock_bh(&hw->lock);
-	if (err) {
-		hw->sa_count--;
-	} else {
-		hw->crypto_count += sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
-		nsim_ipsec_sa_link(hw, sa);
+	if (!err) {
+		err = nsim_ipsec_sa_link(hw, sa);
+		if (err)
+			xa_erase_bh(&hw->sa_slots, sa->slot);
 	}
+	if (err)
+		hw->sa_count--;
+	else
+		hw->crypto_count += sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
 	spin_unlock_bh(&hw->lock);
-	if (!err)
-		return 0;
+	if (err) {
+		x->xso.offload_handle = 0;
+		queue_rcu_work(hw->free_wq, &sa->free_work);
+	}
+	return err;
 free:
 	nsim_ipsec_sa_destroy(sa);
 	return err;
@@ -413,9 +445,10 @@ struct nsim_ipsec_sa *nsim_ipsec_sa_of(struct nsim_ipsec *hw, const struct xfrm_
 static void nsim_ipsec_sa_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa)
 {
 	sa->stage = NSIM_IPSEC_SA_DELETED;
-	if (hlist_unhashed(&sa->node))
+	if (!sa->linked)
 		return;
-	hlist_del_init_rcu(&sa->node);
+	rhltable_remove(nsim_ipsec_sa_home(hw, sa), &sa->node, nsim_ipsec_sa_params);
+	sa->linked = false;
 	hw->sa_count -= !READ_ONCE(hw->faults.leak_room);
 	hw->crypto_count -= sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
 }
@@ -470,10 +503,11 @@ bool nsim_ipsec_sa_free(struct nsim_ipsec *hw, struct xfrm_state *x)
 int nsim_ipsec_sa_table_init(struct nsim_ipsec *hw)
 {
 	xa_init_flags(&hw->sa_slots, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH);
-	hw->sa_in = kvcalloc(BIT(NSIM_IPSEC_HASH_BITS), sizeof(*hw->sa_in), GFP_KERNEL);
-	hw->sa_out = kvcalloc(BIT(NSIM_IPSEC_HASH_BITS), sizeof(*hw->sa_out), GFP_KERNEL);
 	hw->free_wq = alloc_workqueue("nsim_ipsec", WQ_UNBOUND, 0);
-	return hw->sa_in && hw->sa_out && hw->free_wq ? 0 : -ENOMEM;
+	if (!hw->free_wq)
+		return -ENOMEM;
+	return rhltable_init(&hw->sa_in, &nsim_ipsec_sa_params) ?:
+	       rhltable_init(&hw->sa_out, &nsim_ipsec_sa_params);
 }
 
 /* The port carries no packet any more and the stack holds no reference to it. */
@@ -489,6 +523,8 @@ void nsim_ipsec_sa_table_destroy(struct nsim_ipsec *hw)
 	xa_for_each(&hw->sa_slots, slot, sa)
 		nsim_ipsec_sa_destroy(sa);
 	xa_destroy(&hw->sa_slots);
-	kvfree(hw->sa_in);
-	kvfree(hw->sa_out);
+	if (hw->sa_in.ht.tbl)
+		rhltable_destroy(&hw->sa_in);
+	if (hw->sa_out.ht.tbl)
+		rhltable_destroy(&hw->sa_out);
 }

@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Policy table of the simulated device. */
 
-#include <linux/jhash.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
 #include "ipsec.h"
 
-static unsigned int nsim_ipsec_policy_dir(u8 dir)
+static const struct rhashtable_params nsim_ipsec_pair_params = {
+	.key_len		= sizeof(struct nsim_ipsec_pair_name),
+	.key_offset		= offsetof(struct nsim_ipsec_pair, name),
+	.head_offset		= offsetof(struct nsim_ipsec_pair, node),
+	.automatic_shrinking	= true,
+};
+
+static bool nsim_ipsec_policy_is_out(u8 dir)
 {
 	return dir == XFRM_DEV_OFFLOAD_OUT;
 }
 
-static struct list_head *nsim_ipsec_policy_chain(struct nsim_ipsec *hw, u8 dir, u16 family,
-						 const xfrm_address_t *daddr,
-						 const xfrm_address_t *saddr)
+static struct nsim_ipsec_pair_name nsim_ipsec_pair_name(u8 dir, u16 family,
+							const xfrm_address_t *daddr,
+							const xfrm_address_t *saddr)
 {
-	u32 hash;
+	struct nsim_ipsec_pair_name name = {
+		.family = family,
+		.out = nsim_ipsec_policy_is_out(dir),
+	};
 
-	if (family == AF_INET)
-		hash = jhash_2words((__force u32)daddr->a4, (__force u32)saddr->a4, 0);
-	else
-		hash = jhash2((__force u32 *)daddr->a6, 4,
-			      jhash2((__force u32 *)saddr->a6, 4, 0));
-	return &hw->policy_exact[nsim_ipsec_policy_dir(dir)][hash >> (32 - NSIM_IPSEC_HASH_BITS)];
+	if (family == AF_INET) {
+		name.daddr.a4 = daddr->a4;
+		name.saddr.a4 = saddr->a4;
+	} else {
+		name.daddr = *daddr;
+		name.saddr = *saddr;
+	}
+	return name;
 }
 
 static bool nsim_ipsec_policy_is_exact(const struct nsim_ipsec_policy *policy)
@@ -32,15 +43,6 @@ static bool nsim_ipsec_policy_is_exact(const struct nsim_ipsec_policy *policy)
 
 	return policy->sel.family && policy->sel.prefixlen_d == full &&
 	       policy->sel.prefixlen_s == full;
-}
-
-static struct list_head *nsim_ipsec_policy_home(struct nsim_ipsec *hw,
-						const struct nsim_ipsec_policy *policy)
-{
-	if (nsim_ipsec_policy_is_exact(policy))
-		return nsim_ipsec_policy_chain(hw, policy->dir, policy->sel.family,
-					       &policy->sel.daddr, &policy->sel.saddr);
-	return &hw->policy_wild[nsim_ipsec_policy_dir(policy->dir)];
 }
 
 static bool nsim_ipsec_policy_before(const struct nsim_ipsec_policy *a,
@@ -52,15 +54,39 @@ static bool nsim_ipsec_policy_before(const struct nsim_ipsec_policy *a,
 }
 
 /* From the end: policies are mostly added in their order. */
-static void nsim_ipsec_policy_link(struct nsim_ipsec *hw, struct nsim_ipsec_policy *policy)
+static void nsim_ipsec_policy_sort_in(struct list_head *list, struct nsim_ipsec_policy *policy)
 {
-	struct list_head *home = nsim_ipsec_policy_home(hw, policy);
 	struct nsim_ipsec_policy *other;
 
-	list_for_each_entry_reverse(other, home, node)
+	list_for_each_entry_reverse(other, list, node)
 		if (nsim_ipsec_policy_before(other, policy))
 			break;
 	list_add_rcu(&policy->node, &other->node);
+}
+
+/* @policy brings a pair of its own, which goes if there is one already. */
+static int nsim_ipsec_policy_link(struct nsim_ipsec *hw, struct nsim_ipsec_policy *policy)
+{
+	struct nsim_ipsec_pair *pair = policy->pair, *old;
+
+	if (!pair) {
+		nsim_ipsec_policy_sort_in(&hw->policy_wild[nsim_ipsec_policy_is_out(policy->dir)],
+					  policy);
+		return 0;
+	}
+
+	/* The pair is found with its first policy in it. */
+	list_add_rcu(&policy->node, &pair->policies);
+	old = rhashtable_lookup_get_insert_fast(&hw->policy_exact, &pair->node,
+						nsim_ipsec_pair_params);
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	if (old) {
+		policy->pair = old;
+		kfree(pair);
+		nsim_ipsec_policy_sort_in(&old->policies, policy);
+	}
+	return 0;
 }
 
 static const struct nsim_ipsec_policy *
@@ -79,12 +105,15 @@ nsim_ipsec_policy_first(const struct list_head *list, const struct nsim_ipsec_fl
 const struct nsim_ipsec_policy *nsim_ipsec_policy_find(struct nsim_ipsec *hw, u8 dir,
 						       const struct nsim_ipsec_flow *flow)
 {
-	const struct nsim_ipsec_policy *exact, *wild;
+	const struct nsim_ipsec_policy *exact = NULL, *wild;
+	struct nsim_ipsec_pair_name name;
+	const struct nsim_ipsec_pair *pair;
 
-	exact = nsim_ipsec_policy_first(nsim_ipsec_policy_chain(hw, dir, flow->family,
-								&flow->daddr, &flow->saddr),
-					flow);
-	wild = nsim_ipsec_policy_first(&hw->policy_wild[nsim_ipsec_policy_dir(dir)], flow);
+	name = nsim_ipsec_pair_name(dir, flow->family, &flow->daddr, &flow->saddr);
+	pair = rhashtable_lookup(&hw->policy_exact, &name, nsim_ipsec_pair_params);
+	if (pair)
+		exact = nsim_ipsec_policy_first(&pair->policies, flow);
+	wild = nsim_ipsec_policy_first(&hw->policy_wild[nsim_ipsec_policy_is_out(dir)], flow);
 	if (exact && wild)
 		return nsim_ipsec_policy_before(exact, wild) ? exact : wild;
 	return exact ?: wild;
@@ -132,6 +161,17 @@ static struct nsim_ipsec_policy *nsim_ipsec_policy_alloc(const struct xfrm_polic
 		policy->tmpl_saddr = tmpl->saddr;
 		policy->tmpl_daddr = tmpl->id.daddr;
 	}
+	if (!nsim_ipsec_policy_is_exact(policy))
+		return policy;
+
+	policy->pair = kzalloc(sizeof(*policy->pair), GFP_KERNEL);
+	if (!policy->pair) {
+		kfree(policy);
+		return NULL;
+	}
+	INIT_LIST_HEAD(&policy->pair->policies);
+	policy->pair->name = nsim_ipsec_pair_name(policy->dir, policy->sel.family,
+						  &policy->sel.daddr, &policy->sel.saddr);
 	return policy;
 }
 
@@ -166,18 +206,22 @@ int nsim_ipsec_policy_add(struct nsim_ipsec *hw, struct xfrm_policy *xp,
 
 	err = xa_alloc_bh(&hw->policy_slots, &policy->slot, policy, xa_limit_31b, GFP_KERNEL);
 	spin_lock_bh(&hw->lock);
-	if (err) {
-		hw->policy_count--;
-	} else {
+	if (!err) {
 		policy->age = ++hw->policy_age;
-		nsim_ipsec_policy_link(hw, policy);
-		xp->xdo.offload_handle = NSIM_IPSEC_HANDLE(policy->slot);
+		err = nsim_ipsec_policy_link(hw, policy);
+		if (err)
+			xa_erase_bh(&hw->policy_slots, policy->slot);
 	}
+	if (err)
+		hw->policy_count--;
+	else
+		xp->xdo.offload_handle = NSIM_IPSEC_HANDLE(policy->slot);
 	spin_unlock_bh(&hw->lock);
 	if (!err)
 		return 0;
 free:
-	kfree(policy);
+	kfree(policy->pair);
+	kfree_rcu(policy, rcu);
 	return err;
 }
 
@@ -198,6 +242,10 @@ static void nsim_ipsec_policy_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_po
 	policy->stage = NSIM_IPSEC_SA_DELETED;
 	list_del_rcu(&policy->node);
 	hw->policy_count--;
+	if (!policy->pair || !list_empty(&policy->pair->policies))
+		return;
+	rhashtable_remove_fast(&hw->policy_exact, &policy->pair->node, nsim_ipsec_pair_params);
+	kfree_rcu(policy->pair, rcu);
 }
 
 /* Any context. False: the stack deletes what is not there. */
@@ -238,19 +286,17 @@ bool nsim_ipsec_policy_free(struct nsim_ipsec *hw, struct xfrm_policy *xp)
 
 int nsim_ipsec_policy_table_init(struct nsim_ipsec *hw)
 {
-	unsigned int dir, i;
+	unsigned int dir;
 
 	xa_init_flags(&hw->policy_slots, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH);
-	for (dir = 0; dir < ARRAY_SIZE(hw->policy_exact); dir++) {
+	for (dir = 0; dir < ARRAY_SIZE(hw->policy_wild); dir++)
 		INIT_LIST_HEAD(&hw->policy_wild[dir]);
-		hw->policy_exact[dir] = kvmalloc_array(BIT(NSIM_IPSEC_HASH_BITS),
-						       sizeof(*hw->policy_exact[dir]), GFP_KERNEL);
-		if (!hw->policy_exact[dir])
-			return -ENOMEM;
-		for (i = 0; i < BIT(NSIM_IPSEC_HASH_BITS); i++)
-			INIT_LIST_HEAD(&hw->policy_exact[dir][i]);
-	}
-	return 0;
+	return rhashtable_init(&hw->policy_exact, &nsim_ipsec_pair_params);
+}
+
+static void nsim_ipsec_pair_free(void *pair, void *unused)
+{
+	kfree(pair);
 }
 
 /* The port carries no packet any more and the stack holds no reference to it. */
@@ -258,11 +304,10 @@ void nsim_ipsec_policy_table_destroy(struct nsim_ipsec *hw)
 {
 	struct nsim_ipsec_policy *policy;
 	unsigned long slot;
-	unsigned int dir;
 
 	xa_for_each(&hw->policy_slots, slot, policy)
 		kfree(policy);
 	xa_destroy(&hw->policy_slots);
-	for (dir = 0; dir < ARRAY_SIZE(hw->policy_exact); dir++)
-		kvfree(hw->policy_exact[dir]);
+	if (hw->policy_exact.tbl)
+		rhashtable_free_and_destroy(&hw->policy_exact, nsim_ipsec_pair_free, NULL);
 }

@@ -159,7 +159,7 @@ by_ssh()
 	hosts_up || { not_ok "ssh: set-up"; hosts_down; return; }
 	check "ssh: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' REMOTE_TYPE=ssh \
 		REMOTE_ARGS='-p 22 right' PATH="$SCRATCH/bin:$PATH" TEST_GROUPS="inbound limits"
-	is "ssh: requirements that passed" "$(verdicts "$report" pass)" 9
+	is "ssh: requirements that passed" "$(verdicts "$report" pass)" 10
 	hosts_down
 }
 
@@ -167,11 +167,13 @@ faults()
 {
 	by_ssh
 	breaks refuse_add 1 kinds XO-CAP-1
-	breaks plain_out 1 traffic XO-OUT-1 XO-OUT-2 XO-IN-1 XO-AEAD-1 XO-ESN-1 XO-ESN-2
-	breaks repeat_seq 1 traffic XO-OUT-3 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks plain_out 1 traffic XO-OUT-1 XO-OUT-2 XO-OUT-4 XO-IN-1 XO-AEAD-1 XO-ESN-1 XO-ESN-2
+	breaks wrong_csum 1 traffic XO-OUT-4
+	breaks repeat_seq 1 traffic XO-OUT-3 XO-OUT-4 XO-AEAD-1 XO-ESN-1 XO-ESN-2
 	breaks wrong_stats 1 traffic XO-CNT-1 XO-CNT-2
-	breaks no_window 1 inbound XO-IN-2
-	breaks any_icv 1 inbound XO-IN-3
+	breaks no_window 1 inbound XO-IN-2 XO-CNT-3
+	breaks any_icv 1 inbound XO-IN-3 XO-CNT-3
+	breaks hide_refused 1 inbound XO-CNT-3
 	breaks plain_in 1 inbound XO-IN-4
 	breaks no_limits 1 limits XO-LIM-1 XO-LIM-2
 	breaks leak_room 1 capacity XO-FULL-3 XO-CYC-1

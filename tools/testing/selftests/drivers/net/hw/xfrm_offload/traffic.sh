@@ -62,6 +62,41 @@ traffic_flows()
 	done < <(first_kinds)
 }
 
+# Datagrams to a port where nobody listens; the peer looks at the checksum first.
+declare -r DATAGRAMS='
+import socket, sys
+src, dst = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in src else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((src, 0))
+for size in range(1, 801, 25):
+    s.sendto(bytes([size & 255]) * size, (dst, 9))
+'
+
+udp_of_remote() # COUNTER
+{
+	on remote cat /proc/net/snmp /proc/net/snmp6 | awk -v name="$1" '
+		$1 == "Udp:" && !at { for (i = 2; i <= NF; i++) if ($i == name) at = i; next }
+		$1 == "Udp:" { n += $at }
+		$1 == "Udp6" name { n += $2 }
+		END { print n + 0 }'
+}
+
+datagrams_came() { (($(udp_of_remote NoPorts) >= $1)); } # COUNT
+
+datagrams_of() # N
+{
+	local came wrong kind
+
+	flow "$1"
+	kind=$(kind_of "$1")
+	came=$(udp_of_remote NoPorts) wrong=$(udp_of_remote InCsumErrors)
+	on local python3 -c "$DATAGRAMS" "$ADDR_local" "$ADDR_remote" 2>/dev/null
+	expect XO-OUT-4 "$kind: 32 datagrams of 1 to 776 octets arrive" \
+		within 3 datagrams_came $((came + 32))
+	equal XO-OUT-4 "$kind: those whose checksum is wrong" \
+		$(($(udp_of_remote InCsumErrors) - wrong)) 0
+}
+
 # What the SAs of flow N counted, against the wire.
 counted() # N
 {
@@ -139,6 +174,9 @@ group_traffic()
 		((i += 2))
 	done
 	pairs_twice XO-OUT-3 traffic
+	for n in $(flow_numbers); do
+		[[ ${PURPOSE[$n]} != XO-OUT-1 ]] || datagrams_of "$n"
+	done
 }
 
 # --- what must not be let in -----------------------------------------------------------
@@ -195,6 +233,31 @@ resent() # ID copy|forge WHAT
 		"$(answers_of_local)" "$FRESH"
 }
 
+# Sum of what inbound SAs of packet offload refused: "replay" or "failed".
+refused_by_local() # COUNTER
+{
+	sad local | jq --arg counter "$1" '[.[] | select(.offload.mode == "packet" and
+		.offload.dir == "in") | .stats[$counter]] | add // 0'
+}
+
+# The stack does not see what a device with packet offload dropped.
+refused_is_counted() # COUNTER OTHER COMMAND...
+{
+	local flows=0 n counter other
+
+	for n in $(flow_numbers); do
+		flow "$n"
+		[[ $OFFLOAD_local != packet ]] || ((++flows))
+	done
+	counter=$(refused_by_local "$1") other=$(refused_by_local "$2")
+	"${@:3}"
+	((flows)) || { lack XO-CNT-3 "no SA of packet offload is taken"; return; }
+	equal XO-CNT-3 "$((3 * flows)) frames sent to be refused: counted as $1" \
+		$(($(refused_by_local "$1") - counter)) $((3 * flows))
+	equal XO-CNT-3 "$((3 * flows)) frames sent to be refused: counted as $2" \
+		$(($(refused_by_local "$2") - other)) 0
+}
+
 in_clear()
 {
 	local n sent=0
@@ -228,7 +291,9 @@ group_inbound()
 		((ANSWERS == 3)) || { WHY="$(kind_of "$n"): $ANSWERS of 3 requests of the peer are answered"; }
 	done
 	capture_end before && fetch before && capture_end before-fallback || return
-	resent XO-IN-2 copy "frames that were received before"
-	resent XO-IN-3 forge "frames with a wrong ICV"
+	refused_is_counted replay failed \
+		resent XO-IN-2 copy "frames that were received before"
+	refused_is_counted failed replay \
+		resent XO-IN-3 forge "frames with a wrong ICV"
 	in_clear
 }
