@@ -22,6 +22,7 @@ struct sk_buff;
 struct xfrm_dev_offload;
 struct xfrm_policy;
 struct xfrm_state;
+struct xfrm_tail;
 struct xfrm_tmpl;
 struct xfrm_user_offload;
 
@@ -57,7 +58,12 @@ struct xfrm_dev_counters {
  * @ifindex: index of the device it was taken off; 0 if it was in software
  * @ifname: the name which that device had
  *
- * Written under the SA's lock when the SA becomes INVALID (@exact: when the
+ * @tail: the tail of the SA's key, or NULL
+ * @tail_node: entry of a list of the tail's table, or of the tail
+ * @tail_stage: enum xfrm_tail_stage
+ *
+ * @tail and what follows are described in net/xfrm/xfrm_tail.c. The rest is
+ * written under the SA's lock when the SA becomes INVALID (@exact: when the
  * hardware has stopped), and not changed any more then, but for @moving and
  * @untold, which are those of who migrates the SA, under xfrm_cfg_mutex.
  */
@@ -66,8 +72,11 @@ struct xfrm_unbound {
 	bool	exact;
 	bool	moving;
 	bool	untold;
+	u8	tail_stage;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
+	struct xfrm_tail	*tail;
+	struct hlist_node	tail_node;
 };
 
 #ifdef CONFIG_XFRM_OFFLOAD
@@ -91,6 +100,16 @@ void xfrm_dev_regain(struct net_device *dev);
 int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack);
 void xfrm_dev_state_invalidate(struct xfrm_state *x,
 			       enum xfrm_unbind_reason reason);
+void xfrm_dev_state_exhausted(struct xfrm_state *x);
+void xfrm_dev_state_now(struct xfrm_state *x,
+			const struct xfrm_dev_counters *now);
+
+void xfrm_tail_init(void);
+int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
+		   struct netlink_ext_ack *extack);
+void xfrm_tail_forget(struct xfrm_state *x);
+void xfrm_tail_put(struct xfrm_state *x);
+unsigned long xfrm_tail_evicted(struct net *net);
 
 void xfrm_dev_pull_stats(struct xfrm_state *x);
 void xfrm_dev_push_esn(struct xfrm_state *x);
@@ -98,6 +117,10 @@ bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x);
 bool xfrm_dev_fills_csum(struct xfrm_state *x);
 bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb);
 
+int xfrm_packet_offload_keeps(const struct xfrm_state *x,
+			      const struct xfrm_state *update);
+int xfrm_packet_offload_fixed(struct xfrm_state *x,
+			      struct netlink_ext_ack *extack);
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
 int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 			       struct xfrm_state *x);
@@ -154,6 +177,42 @@ static inline void xfrm_dev_state_invalidate(struct xfrm_state *x,
 {
 }
 
+static inline void xfrm_tail_init(void)
+{
+}
+
+static inline int xfrm_tail_meet(struct xfrm_state *x,
+				 const struct xfrm_user_offload *xuo,
+				 struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static inline void xfrm_tail_forget(struct xfrm_state *x)
+{
+}
+
+static inline void xfrm_tail_put(struct xfrm_state *x)
+{
+}
+
+static inline unsigned long xfrm_tail_evicted(struct net *net)
+{
+	return 0;
+}
+
+static inline int xfrm_packet_offload_keeps(const struct xfrm_state *x,
+					    const struct xfrm_state *update)
+{
+	return 0;
+}
+
+static inline int xfrm_packet_offload_fixed(struct xfrm_state *x,
+					    struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
 static inline bool xfrm_dev_fills_csum(struct xfrm_state *x)
 {
 	return false;
@@ -189,6 +248,8 @@ int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old);
 int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old);
 int xfrm_unbound_policy_yield(const struct xfrm_policy *pol);
 int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x);
+int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x);
+void xfrm_unbound_tell_added(struct xfrm_state *x);
 unsigned int xfrm_unbound_size(const struct xfrm_state *x);
 
 #endif /* _NET_XFRM_UNBIND_H */

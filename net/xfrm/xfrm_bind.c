@@ -33,6 +33,8 @@ struct xfrm_bind_kind {
 	void (*hold)(struct hlist_node *node);
 	void (*put)(struct hlist_node *node);
 	void (*fence)(struct net_device *dev, struct hlist_node *node);
+	bool (*late)(struct hlist_node *node);
+	void (*stop)(struct hlist_node *node);
 	void (*delete)(const struct xfrmdev_ops *ops, struct hlist_node *node);
 	void (*free)(const struct xfrmdev_ops *ops, struct hlist_node *node);
 	struct hlist_head *(*deferred)(struct xfrm_bound *b);
@@ -66,6 +68,19 @@ static void xfrm_bind_put_state(struct hlist_node *node)
 	xfrm_state_put(xfrm_bind_state_of(node));
 }
 
+/* One that was never in the SAD, and not on hardware that counts, has carried
+ * nothing.
+ */
+static void xfrm_bind_close_tail(struct xfrm_state *x)
+{
+	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
+		xfrm_tail_close(x, false);
+	else if (list_empty(&x->km.all))
+		xfrm_tail_forget(x);
+	else
+		xfrm_tail_close(x, true);
+}
+
 /* What is told of the deletion has the counters of this moment. */
 static void xfrm_bind_fence_state(struct net_device *dev,
 				  struct hlist_node *node)
@@ -84,6 +99,33 @@ static void xfrm_bind_fence_state(struct net_device *dev,
 
 	WRITE_ONCE(x->xso.live, false);
 	x->xso.hw_only = 1;
+	xfrm_bind_close_tail(x);
+}
+
+/* Outbound, the driver's delete callback waits until no packet that passed a
+ * test before is on its way to the hardware: that would send it as it is.
+ * Larval states carry none. Inbound it waits if the numbers are to be read, as
+ * it erases them.
+ */
+static bool xfrm_bind_deletes_late(const struct xfrm_dev_offload *xdo)
+{
+	return xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
+	       !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ);
+}
+
+static bool xfrm_bind_late_state(struct hlist_node *node)
+{
+	struct xfrm_state *x = xfrm_bind_state_of(node);
+
+	return xfrm_bind_deletes_late(&x->xso) || xfrm_tail_waits(x);
+}
+
+static void xfrm_bind_stop_state(struct hlist_node *node)
+{
+	struct xfrm_state *x = xfrm_bind_state_of(node);
+
+	if (xfrm_tail_waits(x))
+		xfrm_unbind_read_state(x);
 }
 
 static void xfrm_bind_delete_state(const struct xfrmdev_ops *ops,
@@ -109,6 +151,8 @@ static const struct xfrm_bind_kind xfrm_bind_states = {
 	.hold		= xfrm_bind_hold_state,
 	.put		= xfrm_bind_put_state,
 	.fence		= xfrm_bind_fence_state,
+	.late		= xfrm_bind_late_state,
+	.stop		= xfrm_bind_stop_state,
 	.delete		= xfrm_bind_delete_state,
 	.free		= xfrm_bind_free_state,
 	.deferred	= xfrm_bind_deferred_states,
@@ -140,6 +184,15 @@ static void xfrm_bind_fence_policy(struct net_device *dev,
 		xfrm_packet_offload_retire(dev);
 }
 
+static bool xfrm_bind_late_policy(struct hlist_node *node)
+{
+	return xfrm_bind_deletes_late(&xfrm_bind_policy_of(node)->xdo);
+}
+
+static void xfrm_bind_stop_policy(struct hlist_node *node)
+{
+}
+
 static void xfrm_bind_delete_policy(const struct xfrmdev_ops *ops,
 				    struct hlist_node *node)
 {
@@ -164,6 +217,8 @@ static const struct xfrm_bind_kind xfrm_bind_policies = {
 	.hold		= xfrm_bind_hold_policy,
 	.put		= xfrm_bind_put_policy,
 	.fence		= xfrm_bind_fence_policy,
+	.late		= xfrm_bind_late_policy,
+	.stop		= xfrm_bind_stop_policy,
 	.delete		= xfrm_bind_delete_policy,
 	.free		= xfrm_bind_free_policy,
 	.deferred	= xfrm_bind_deferred_policies,
@@ -277,24 +332,16 @@ static void xfrm_bind_state_go_live(struct xfrm_state *x)
 		WRITE_ONCE(x->xso.live, false);
 }
 
-/* Outbound, the driver's delete callback waits until no packet that passed a
- * test before is on its way to the hardware: that would send it as it is.
- * Larval states carry none.
- */
-static bool xfrm_bind_deletes_late(const struct xfrm_dev_offload *xdo)
-{
-	return xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
-	       !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ);
-}
-
 /* The last callbacks of what was deleted. No packet uses it any more. */
 static void xfrm_bind_end(struct net_device *dev, struct hlist_node *node,
 			  const struct xfrm_bind_kind *kind)
 {
 	struct xfrm_dev_offload *xdo = kind->xdo(node);
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	bool late = kind->late(node);
 
-	if (xfrm_bind_deletes_late(xdo))
+	kind->stop(node);
+	if (late)
 		kind->delete(ops, node);
 	kind->free(ops, node);
 	xfrm_bind_release(xdo);
@@ -365,7 +412,8 @@ static void xfrm_bind_defer(struct net_device *dev, struct hlist_node *node,
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
-static void xfrm_bind_delete(struct hlist_node *node,
+/* Returns whether this call deletes it. */
+static bool xfrm_bind_delete(struct hlist_node *node,
 			     const struct xfrm_bind_kind *kind)
 {
 	struct xfrm_dev_offload *xdo = kind->xdo(node);
@@ -373,12 +421,13 @@ static void xfrm_bind_delete(struct hlist_node *node,
 
 	dev = xfrm_bind_take(xdo, node);
 	if (!dev)
-		return;
+		return false;
 
 	kind->fence(dev, node);
-	if (!xfrm_bind_deletes_late(xdo))
+	if (!kind->late(node))
 		kind->delete(dev->xfrmdev_ops, node);
 	xfrm_bind_defer(dev, node, kind);
+	return true;
 }
 
 /**
@@ -400,6 +449,50 @@ static bool xfrm_bind_made_room(struct net_device *dev, int err)
 {
 	return (err == -EEXIST || err == -ENOSPC || err == -EBUSY) &&
 	       xfrm_bind_flush(dev);
+}
+
+/**
+ * xfrm_bind_claim_deferred - become the owner of a deletion, if nobody is yet
+ * @x: a deleted SA that cannot be freed meanwhile
+ * @batch: receives it, with the reference of the deletion
+ *
+ * Until xfrm_bind_end_claimed() an unbind of the device waits.
+ *
+ * Context: any.
+ */
+void xfrm_bind_claim_deferred(struct xfrm_state *x,
+			      struct xfrm_bind_batch *batch)
+{
+	spin_lock_bh(&xfrm_bind_lock);
+	if (x->xso.stage == XFRM_BIND_DEFERRED) {
+		hlist_del(&x->xso_node);
+		hlist_add_head(&x->xso_node, &batch->states);
+		WRITE_ONCE(x->xso.stage, XFRM_BIND_DELETING);
+		x->xso.dev->xfrm_bound.pending++;
+	}
+	spin_unlock_bh(&xfrm_bind_lock);
+}
+
+/**
+ * xfrm_bind_end_claimed - have the hardware forget what was deleted
+ * @batch: from xfrm_bind_claim_deferred(), a grace period ago
+ *
+ * Context: process, may sleep.
+ */
+void xfrm_bind_end_claimed(struct xfrm_bind_batch *batch)
+{
+	struct net_device *dev;
+	struct hlist_node *tmp;
+	struct xfrm_state *x;
+
+	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
+		dev = x->xso.dev;
+		hlist_del_init(&x->xso_node);
+		xfrm_bind_end(dev, &x->xso_node, &xfrm_bind_states);
+		xfrm_bind_exit(dev);
+		xfrm_state_put(x);
+		cond_resched();
+	}
 }
 
 /* On the list of its device: the end of an add callback, or of a rebind. */
@@ -445,9 +538,15 @@ static void xfrm_bind_settle_policy(struct net_device *dev,
 	spin_unlock_bh(&xfrm_bind_lock);
 }
 
+/* The hardware may have used it, and has not said how far. */
 static void xfrm_bind_undo_state(struct net_device *dev, struct xfrm_state *x)
 {
 	WRITE_ONCE(x->xso.live, false);
+	spin_lock_bh(&x->lock);
+	x->unbound.exact = x->xso.type != XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_tail_close(x, false);
+	xfrm_tail_stopped(x);
+	spin_unlock_bh(&x->lock);
 	dev->xfrmdev_ops->xdo_dev_state_delete(x);
 	if (dev->xfrmdev_ops->xdo_dev_state_free)
 		dev->xfrmdev_ops->xdo_dev_state_free(x);
@@ -533,8 +632,13 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 	return 0;
 }
 
-/* Is there a valid SA that a packet for @x would find? */
-static bool xfrm_bind_has_twin(struct xfrm_state *x)
+/**
+ * xfrm_bind_has_twin - is there a valid SA that a packet for @x would find?
+ * @x: an SA that is not in the SAD
+ *
+ * Return: true if there is.
+ */
+bool xfrm_bind_has_twin(struct xfrm_state *x)
 {
 	struct xfrm_state *y;
 	bool valid;
@@ -564,6 +668,8 @@ static bool xfrm_bind_has_twin(struct xfrm_state *x)
  * xfrm_state_update() keep it out of the SAD, should the first one have lost its
  * device, or gone, meanwhile.
  *
+ * One that xfrm_tail_meet() made INVALID is not offloaded either.
+ *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: 0, or what xfrm_dev_state_add() returns.
  */
@@ -571,6 +677,9 @@ int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
 			struct xfrm_user_offload *xuo,
 			struct netlink_ext_ack *extack)
 {
+	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_TWIN ||
+	    xfrm_state_is_invalid(x))
+		return 0;
 	if (xfrm_bind_has_twin(x)) {
 		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
 		return 0;
@@ -654,7 +763,8 @@ void xfrm_bind_release(struct xfrm_dev_offload *xdo)
  */
 void xfrm_dev_state_delete(struct xfrm_state *x)
 {
-	xfrm_bind_delete(&x->xso_node, &xfrm_bind_states);
+	if (!xfrm_bind_delete(&x->xso_node, &xfrm_bind_states))
+		xfrm_bind_close_tail(x);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_state_delete);
 
@@ -961,7 +1071,11 @@ void xfrm_bind_unpark(struct net_device *dev, struct xfrm_bind_batch *batch)
  */
 void xfrm_bind_state_again(struct net_device *dev, struct xfrm_state *x)
 {
-	xfrm_bind_state_go_live(x);
+	/* The tail of one that ended meanwhile has its last number. */
+	if (xfrm_unbind_carries(x)) {
+		xfrm_tail_resumed(x);
+		xfrm_bind_state_go_live(x);
+	}
 
 	spin_lock_bh(&xfrm_bind_lock);
 	xfrm_bind_hang(dev, &x->xso, &x->xso_node, &dev->xfrm_bound.states);

@@ -60,12 +60,17 @@ void xfrm_bind_policy_again(struct net_device *dev, struct xfrm_policy *xp);
 void xfrm_bind_release(struct xfrm_dev_offload *xdo);
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower);
 bool xfrm_bind_flush(struct net_device *dev);
+bool xfrm_bind_has_twin(struct xfrm_state *x);
+void xfrm_bind_claim_deferred(struct xfrm_state *x,
+			      struct xfrm_bind_batch *batch);
+void xfrm_bind_end_claimed(struct xfrm_bind_batch *batch);
 
 void xfrm_packet_offload_retire(struct net_device *dev);
 void xfrm_dev_note_use(struct xfrm_state *x, u64 packets);
 
 bool xfrm_unbind_carries(const struct xfrm_state *x);
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason);
+void xfrm_unbind_read_state(struct xfrm_state *x);
 void xfrm_unbind_stop_state(struct xfrm_state *x);
 void xfrm_unbind_stop_policy(struct xfrm_policy *xp);
 void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
@@ -86,6 +91,43 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		     const struct flowi *fl, unsigned short family);
 void xfrm_unbound_audit(struct xfrm_state *x);
 void xfrm_unbound_tell(struct xfrm_state *x);
+
+/* in xfrm_tail.c: how many a netns keeps without an SA */
+#define XFRM_TAIL_MAX		8192
+
+#ifdef CONFIG_XFRM_OFFLOAD
+void xfrm_tail_close(struct xfrm_state *x, bool known);
+bool xfrm_tail_waits(const struct xfrm_state *x);
+void xfrm_tail_stopped(struct xfrm_state *x);
+void xfrm_tail_resumed(struct xfrm_state *x);
+int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack);
+int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
+		      struct netlink_ext_ack *extack);
+int xfrm_tail_provide(struct xfrm_state *xc,
+		      const struct xfrm_user_offload *xuo);
+#else
+static inline void xfrm_tail_close(struct xfrm_state *x, bool known)
+{
+}
+
+static inline int xfrm_tail_is_free(struct xfrm_state *x,
+				    struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static inline int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
+				    struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static inline int xfrm_tail_provide(struct xfrm_state *xc,
+				    const struct xfrm_user_offload *xuo)
+{
+	return 0;
+}
+#endif
 
 /* If so, what xfrm_state_go_invalid() has recorded is there, too. */
 static inline bool xfrm_state_is_invalid(const struct xfrm_state *x)

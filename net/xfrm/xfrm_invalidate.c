@@ -67,3 +67,19 @@ void xfrm_dev_state_invalidate(struct xfrm_state *x,
 		schedule_work(&xfrm_broken_work);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_state_invalidate);
+
+/**
+ * xfrm_dev_state_exhausted - a packet met an SA that has no number left
+ * @x: outbound SA of packet offload; the driver drops the packet
+ *
+ * Counts the packet as software does. The SA becomes INVALID, so that a key
+ * manager learns of it; which packets come later are counted there.
+ *
+ * Context: any; takes no lock.
+ */
+void xfrm_dev_state_exhausted(struct xfrm_state *x)
+{
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTSTATESEQERROR);
+	xfrm_dev_state_invalidate(x, XFRM_UNBIND_EXHAUSTED);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_exhausted);

@@ -355,7 +355,7 @@ static int xfrm_move_check_sa(const struct xfrm_move *mv, struct xfrm_state *x)
 }
 
 /* Is it known where the SA stops? */
-static int xfrm_move_check_numbers(const struct xfrm_state *x,
+static int xfrm_move_check_numbers(struct xfrm_state *x,
 				   struct netlink_ext_ack *extack)
 {
 	if (xfrm_state_is_invalid(x) && !x->unbound.exact) {
@@ -369,7 +369,7 @@ static int xfrm_move_check_numbers(const struct xfrm_state *x,
 		return -EOPNOTSUPP;
 	}
 
-	return 0;
+	return xfrm_tail_is_free(x, extack);
 }
 
 static int xfrm_move_check_target(struct xfrm_state *const *x,
@@ -534,6 +534,7 @@ static int xfrm_move_shape(const struct xfrm_move *mv, struct xfrm_state *x,
 
 static void xfrm_move_drop(struct xfrm_state *xc)
 {
+	xfrm_tail_forget(xc);
 	xc->km.state = XFRM_STATE_DEAD;
 	xfrm_state_put(xc);
 }
@@ -562,7 +563,8 @@ static struct xfrm_state *xfrm_move_clone(const struct xfrm_move *mv,
 }
 
 /* Step 5: what packets may have changed since the clone was made. */
-static void xfrm_move_numbers(struct xfrm_state *x, struct xfrm_state *xc)
+static int xfrm_move_numbers(struct xfrm_state *x, struct xfrm_state *xc,
+			     struct netlink_ext_ack *extack)
 {
 	spin_lock_bh(&x->lock);
 	xc->replay = x->replay;
@@ -577,6 +579,8 @@ static void xfrm_move_numbers(struct xfrm_state *x, struct xfrm_state *xc)
 	xc->stats = x->stats;
 	xc->lastused = x->lastused;
 	spin_unlock_bh(&x->lock);
+
+	return xfrm_tail_inherit(x, xc, extack);
 }
 
 /* --- the old self -------------------------------------------------------- */
@@ -594,6 +598,7 @@ static int xfrm_move_fence(struct xfrm_state *x)
 		if (x->xso.stage == XFRM_BIND_NONE)
 			x->unbound.exact = true;
 		xfrm_state_go_invalid(x, XFRM_UNBIND_MIGRATED, NULL);
+		xfrm_tail_close(x, true);
 	} else if (x->km.state != XFRM_STATE_INVALID) {
 		err = -ESRCH;
 	}
@@ -763,8 +768,9 @@ int xfrm_migrate_begin(struct xfrm_state **x, struct xfrm_state **xc, int n,
 	for (i = 0; i < n && !err; i++)
 		err = xfrm_move_stopped(x[i], extack);
 	for (i = 0; i < n && !err; i++) {
-		xfrm_move_numbers(x[i], xc[i]);
-		xfrm_move_insert(xc[i]);
+		err = xfrm_move_numbers(x[i], xc[i], extack);
+		if (!err)
+			xfrm_move_insert(xc[i]);
 	}
 
 	return err;
@@ -827,14 +833,21 @@ void xfrm_migrate_abort(struct xfrm_state **x, int n, struct xfrm_state **xc,
 static int xfrm_move_on(struct xfrm_move *mv, struct xfrm_state *x,
 			struct xfrm_state *xc)
 {
-	int err;
+	int err = 0;
+
+	if (mv->offloaded && !x->unbound.tail)
+		err = xfrm_tail_provide(xc, &mv->offload);
+	if (err)
+		return err;
 
 	err = xfrm_move_stop(&x, 1, mv->hardware) ?:
 	      xfrm_move_stopped(x, mv->extack);
 	if (err)
 		return err;
 
-	xfrm_move_numbers(x, xc);
+	err = xfrm_move_numbers(x, xc, mv->extack);
+	if (err)
+		return err;
 	if (mv->offloaded) {
 		err = xfrm_move_to_device(mv, xc);
 		if (err) {

@@ -480,3 +480,60 @@ bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb)
 
 	return passed;
 }
+
+/**
+ * xfrm_packet_offload_keeps - may an SA become what an update asks for?
+ * @x: valid SA
+ * @update: what it is to become
+ *
+ * With packet offload limits, ports, marks and the interface are the device's,
+ * which has no way to learn of other ones. The times of a lifetime are the
+ * stack's.
+ *
+ * Context: under the lock of @x.
+ * Return: 0, or -EOPNOTSUPP if the device would go on with the old ones.
+ */
+int xfrm_packet_offload_keeps(const struct xfrm_state *x,
+			      const struct xfrm_state *update)
+{
+	const struct xfrm_lifetime_cfg *old = &x->lft, *new = &update->lft;
+	const struct xfrm_mark *smark = &update->props.smark;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+	if (old->soft_byte_limit != new->soft_byte_limit ||
+	    old->hard_byte_limit != new->hard_byte_limit ||
+	    old->soft_packet_limit != new->soft_packet_limit ||
+	    old->hard_packet_limit != new->hard_packet_limit)
+		return -EOPNOTSUPP;
+	if (x->encap && update->encap &&
+	    (x->encap->encap_sport != update->encap->encap_sport ||
+	     x->encap->encap_dport != update->encap->encap_dport))
+		return -EOPNOTSUPP;
+	if ((smark->v || smark->m) && (smark->v != x->props.smark.v ||
+				       smark->m != x->props.smark.m))
+		return -EOPNOTSUPP;
+	if (update->if_id && update->if_id != x->if_id)
+		return -EOPNOTSUPP;
+
+	return 0;
+}
+
+/**
+ * xfrm_packet_offload_fixed - does the device have the numbers of an SA?
+ * @x: SA
+ * @extack: where a refusal is explained
+ *
+ * Return: 0, or -EOPNOTSUPP if the numbers of @x cannot be set.
+ */
+int xfrm_packet_offload_fixed(struct xfrm_state *x,
+			      struct netlink_ext_ack *extack)
+{
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+
+	NL_SET_ERR_MSG(extack,
+		       "The device keeps numbers and counters of an SA of packet offload, they cannot be set");
+	return -EOPNOTSUPP;
+}
+EXPORT_SYMBOL_GPL(xfrm_packet_offload_fixed);

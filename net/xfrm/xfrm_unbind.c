@@ -64,6 +64,7 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 	if (xfrm_unbind_carries(x))
 		xfrm_state_go_invalid(x, READ_ONCE(x->broken) ?: reason,
 				      dev);
+	xfrm_tail_close(x, false);
 
 	spin_unlock_bh(&x->lock);
 }
@@ -89,6 +90,37 @@ static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
 }
 
 /**
+ * xfrm_dev_state_now - a driver tells where an SA of packet offload stands
+ * @x: the SA
+ * @now: @seq, @window and @replay of this moment
+ *
+ * For xdo_dev_state_update_stats(): what is read of a live SA is then true, also
+ * for a key manager that writes it into the next SA with this key.
+ *
+ * Context: that of the callback.
+ */
+void xfrm_dev_state_now(struct xfrm_state *x,
+			const struct xfrm_dev_counters *now)
+{
+	struct xfrm_replay_state_esn *esn = x->replay_esn;
+
+	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
+		if (esn) {
+			esn->oseq = lower_32_bits(now->seq);
+			esn->oseq_hi = upper_32_bits(now->seq);
+		} else {
+			x->replay.oseq = lower_32_bits(now->seq);
+		}
+	} else if (esn) {
+		xfrm_replay_adopt_ring(esn, now);
+	} else {
+		x->replay.seq = lower_32_bits(now->seq);
+		x->replay.bitmap = now->window ? now->replay[0] : 0;
+	}
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_now);
+
+/**
  * xfrm_replay_adopt - make a device's final numbers the SA's own
  * @x: packet offloaded SA, stopped
  * @final: what the device said
@@ -98,24 +130,9 @@ static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
 void xfrm_replay_adopt(struct xfrm_state *x,
 		       const struct xfrm_dev_counters *final)
 {
-	struct xfrm_replay_state_esn *esn = x->replay_esn;
-
 	lockdep_assert_held(&x->lock);
 
-	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
-		if (esn) {
-			esn->oseq = lower_32_bits(final->seq);
-			esn->oseq_hi = upper_32_bits(final->seq);
-		} else {
-			x->replay.oseq = lower_32_bits(final->seq);
-		}
-	} else if (esn) {
-		xfrm_replay_adopt_ring(esn, final);
-	} else {
-		x->replay.seq = lower_32_bits(final->seq);
-		x->replay.bitmap = final->window ? final->replay[0] : 0;
-	}
-
+	xfrm_dev_state_now(x, final);
 	x->curlft.bytes += final->bytes;
 	x->curlft.packets += final->packets;
 }
@@ -130,15 +147,15 @@ static u32 xfrm_unbind_window(const struct xfrm_state *x)
 }
 
 /**
- * xfrm_unbind_stop_state - take an SA off the hardware and keep its numbers
+ * xfrm_unbind_read_state - stop the hardware of an SA and keep its numbers
  * @x: SA whose binding the caller owns, fenced and drained
  *
  * The hardware keeps the numbers of a packet offload SA, software those of a
  * crypto offload SA: the latter are exact as they are.
  *
- * Context: process, may sleep, under RTNL.
+ * Context: process, may sleep; under RTNL unless @x was deleted.
  */
-void xfrm_unbind_stop_state(struct xfrm_state *x)
+void xfrm_unbind_read_state(struct xfrm_state *x)
 {
 	struct net_device *dev = x->xso.dev;
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
@@ -162,8 +179,21 @@ void xfrm_unbind_stop_state(struct xfrm_state *x)
 		xfrm_replay_adopt(x, &final);
 	xfrm_dev_note_use(x, packets);
 	x->unbound.exact = !packet || !err;
+	xfrm_tail_stopped(x);
 	spin_unlock_bh(&x->lock);
+}
 
+/**
+ * xfrm_unbind_stop_state - take an SA off the hardware and keep its numbers
+ * @x: SA whose binding the caller owns, fenced and drained
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_unbind_stop_state(struct xfrm_state *x)
+{
+	const struct xfrmdev_ops *ops = x->xso.dev->xfrmdev_ops;
+
+	xfrm_unbind_read_state(x);
 	ops->xdo_dev_state_delete(x);
 	if (ops->xdo_dev_state_free)
 		ops->xdo_dev_state_free(x);

@@ -1373,10 +1373,10 @@ static void update_needs_no_hardware(struct kunit *test)
 {
 	struct twins t = new_twins(test);
 
-	t.y->lft.hard_packet_limit = 815;
+	t.y->lft.hard_add_expires_seconds = 815;
 	KUNIT_EXPECT_EQ(test, xfrm_state_update(t.y), 0);
 	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_VALID);
-	KUNIT_EXPECT_EQ(test, t.x->lft.hard_packet_limit, 815);
+	KUNIT_EXPECT_EQ(test, t.x->lft.hard_add_expires_seconds, 815);
 	KUNIT_EXPECT_EQ(test, t.y->km.state, XFRM_STATE_DEAD);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
 	drop_twins(test, &t);

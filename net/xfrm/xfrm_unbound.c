@@ -275,6 +275,36 @@ int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x)
 EXPORT_SYMBOL_GPL(xfrm_unbound_put);
 
 /**
+ * xfrm_replay_put - add the replay state to a message about an SA
+ * @skb: the message
+ * @x: the SA
+ *
+ * What a key manager reads here it may write into another SA with the same key.
+ * So numbers that are not those of the last packet are not shown: of an SA that
+ * is INVALID and not exact nothing is added. Of a live one they are those of
+ * this moment, if its driver can tell; xfrm_tail_meet() knows those of the last
+ * packet later.
+ *
+ * Context: any.
+ * Return: 0, or -EMSGSIZE if there is no room.
+ */
+int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x)
+{
+	if (xfrm_state_is_invalid(x) && !READ_ONCE(x->unbound.exact))
+		return 0;
+
+	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
+		xfrm_dev_state_update_stats(x);
+	if (!x->replay_esn)
+		return nla_put(skb, XFRMA_REPLAY_VAL, sizeof(x->replay),
+			       &x->replay);
+
+	return nla_put(skb, XFRMA_REPLAY_ESN_VAL,
+		       xfrm_replay_state_esn_len(x->replay_esn), x->replay_esn);
+}
+EXPORT_SYMBOL_GPL(xfrm_replay_put);
+
+/**
  * xfrm_unbound_size - room that xfrm_unbound_put() may need
  * @x: the SA
  *
@@ -338,3 +368,16 @@ void xfrm_unbound_tell(struct xfrm_state *x)
 	xfrm_unbound_audit(x);
 	km_state_expired(x, 1, 0);
 }
+
+/**
+ * xfrm_unbound_tell_added - tell of an SA that was added as INVALID
+ * @x: a new SA, in the SAD
+ *
+ * Context: process.
+ */
+void xfrm_unbound_tell_added(struct xfrm_state *x)
+{
+	if (xfrm_state_is_invalid(x) && x->unbound.reason == XFRM_UNBIND_TAIL)
+		xfrm_unbound_tell(x);
+}
+EXPORT_SYMBOL_GPL(xfrm_unbound_tell_added);

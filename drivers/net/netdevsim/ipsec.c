@@ -164,6 +164,25 @@ static void nsim_ipsec_advance_esn(struct xfrm_state *x)
 	spin_unlock_bh(&sa->lock);
 }
 
+static void nsim_ipsec_tell_now(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa,
+				struct xfrm_state *x)
+{
+	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
+	struct xfrm_dev_counters now = { .replay = replay };
+
+	if (!sa->aead || READ_ONCE(hw->faults.no_counters))
+		return;
+
+	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
+		now.window = sa->replay.window;
+	spin_lock_bh(&sa->lock);
+	now.seq = sa->dir == XFRM_DEV_OFFLOAD_OUT ? sa->seq : sa->replay.top;
+	nsim_ipsec_replay_export(&sa->replay, replay, now.window);
+	spin_unlock_bh(&sa->lock);
+
+	xfrm_dev_state_now(x, &now);
+}
+
 /* Under x->lock. */
 static void nsim_ipsec_update_stats(struct xfrm_state *x)
 {
@@ -175,6 +194,7 @@ static void nsim_ipsec_update_stats(struct xfrm_state *x)
 		return;
 
 	nsim_ipsec_sa_report_refused(sa);
+	nsim_ipsec_tell_now(hw, sa, x);
 	nsim_ipsec_sa_report(sa, &bytes, &packets);
 	x->curlft.bytes += bytes;
 	x->curlft.packets += packets;

@@ -176,6 +176,8 @@ int nsim_ipsec_sa_next_seq(struct nsim_ipsec_sa *sa, unsigned int len, u64 *seq)
 
 	if (notify)
 		nsim_ipsec_sa_notify(sa);
+	if (err == -EOVERFLOW)
+		xfrm_dev_state_exhausted(sa->x);
 	return err;
 }
 

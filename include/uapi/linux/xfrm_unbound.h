@@ -21,6 +21,9 @@
  *	successor for it
  * @XFRM_UNBIND_DRIVER: the driver reported the SA broken
  * @XFRM_UNBIND_MIGRATED: the SA was migrated away
+ * @XFRM_UNBIND_TAIL: the SA was added with a key of an earlier SA, and the device
+ *	of that one did not tell where it stopped
+ * @XFRM_UNBIND_EXHAUSTED: the device has used the SA's last sequence number
  */
 enum xfrm_unbind_reason {
 	XFRM_UNBIND_UNSPEC,
@@ -29,7 +32,9 @@ enum xfrm_unbind_reason {
 	XFRM_UNBIND_FEATURE_OFF,
 	XFRM_UNBIND_SLAVE_LOST,
 	XFRM_UNBIND_DRIVER,
-	XFRM_UNBIND_MIGRATED,	/* private: */
+	XFRM_UNBIND_MIGRATED,
+	XFRM_UNBIND_TAIL,
+	XFRM_UNBIND_EXHAUSTED,	/* private: */
 	__XFRM_UNBIND_MAX
 };
 

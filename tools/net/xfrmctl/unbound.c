@@ -29,6 +29,8 @@ static const struct name reasons[] = {
 	{ "slave-lost", XFRM_UNBIND_SLAVE_LOST },
 	{ "driver", XFRM_UNBIND_DRIVER },
 	{ "migrated", XFRM_UNBIND_MIGRATED },
+	{ "key-unknown", XFRM_UNBIND_TAIL },
+	{ "exhausted", XFRM_UNBIND_EXHAUSTED },
 	{ }
 };
 
@@ -39,6 +41,7 @@ static const char *const sentences[] = {
 	[XFRM_UNBIND_SLAVE_LOST] = "lost the slave that held the SA",
 	[XFRM_UNBIND_DRIVER] = "reported the SA broken",
 	[XFRM_UNBIND_MIGRATED] = "gave the SA away in a migration",
+	[XFRM_UNBIND_EXHAUSTED] = "used the last sequence number",
 };
 
 static void read_ifname(const struct nlattr *attr, char *name)
@@ -96,6 +99,10 @@ void unbound_print(const struct attrs *t)
 	if (!unbound_there(t))
 		return;
 	read_all(t, &u);
+	if (u.reason == XFRM_UNBIND_TAIL) {
+		puts("\tINVALID: where the key stopped is not known: rekey");
+		return;
+	}
 	printf("\tINVALID: device %s (ifindex %u) ",
 	       *u.ifname ? u.ifname : "?", u.ifindex);
 	if (name_of(reasons, u.reason))

@@ -152,6 +152,58 @@ goes_on_where_it_stopped()
 	check "the flow sends again" pings "$PACKET"
 }
 
+# What a daemon does that knows no migration: it reads the SA, deletes it, and adds
+# it with what it has read. Packets go on meanwhile.
+copy_sa() # N out|in
+{
+	local number=oseq read
+
+	[[ $2 == out ]] || number=seq
+	read=$(sa_now left "$1" "$2" | jq ".replay.$number")
+	sa left delete "$1" "$2" && SA_WORDS="replay-$number $read" sa left add "$1" "$2"
+}
+
+copies()
+{
+	local dir i
+
+	ping_flow "$PACKET" || return
+	for dir in out in; do
+		for i in 1 2 3 4; do
+			wait_traffic 20 || return
+			copy_sa "$PACKET" "$dir" || return
+		done
+	done
+	wait_traffic 20 || return
+	stop "ping-$PACKET"
+}
+
+copies_of_a_key()
+{
+	local before
+
+	more_than "14: what is read of a live SA is the NIC's number" \
+		"$(sent_by "$PACKET")" 0
+	check "2: SAs that are read, deleted and added under load" copies
+	check "the flow sends" pings "$PACKET"
+	find_sa left "$PACKET"
+	check "2: the key at another address is refused" refused ctl left state add \
+		"${SA[@]/$END_right/10.9.0.77}" mode tunnel replay-window 64 "${ALGO[@]}"
+	note "$(tail -n 1 "$OUT/refused.log")"
+
+	# Without a word about numbers, and into software.
+	before=$(sa_now left "$PACKET" in | jq .replay.seq)
+	sa left delete "$PACKET" in && sa left add "$PACKET" in || return
+	more_than "3: inbound its window is behind the NIC's last number" \
+		"$(sa_now left "$PACKET" in | jq .replay.seq)" $((before - 1))
+	before=$(sent_by "$PACKET")
+	sa left delete "$PACKET" out && sa left add "$PACKET" out 0 none || return
+	more_than "2: in software it goes on behind the NIC's last number" \
+		"$(sent_by "$PACKET")" $((before - 1))
+	sa left delete "$PACKET" out && sa left add "$PACKET" out || return
+	check "the flow sends" pings "$PACKET"
+}
+
 # Addresses, reqid, marks, encapsulation: what is not said stays.
 other_words()
 {
@@ -278,6 +330,7 @@ silent() # FAULT GENERATION
 	check "2: $fault: and cannot be carried on" \
 		refused migrate_now "$PACKET" $((gen - 1)) to software
 	remember_key left "$PACKET" "$gen"
+	check "2: $fault: nor be added again" same_key_is_invalid "$PACKET" $((gen - 1))
 	check "$fault: a new one can" sa left add "$PACKET" out "$gen"
 	sa right add "$PACKET" in "$gen" && sa left delete "$PACKET" out $((gen - 1)) ||
 		return
@@ -289,6 +342,18 @@ migrate_now() # N GENERATION WORDS...
 {
 	find_sa left "$1" "$2"
 	ctl left state migrate "${SA[@]}" "${@:3}"
+}
+
+# It answers 0, and the SA that comes up has to be rekeyed.
+same_key_is_invalid() # N GENERATION
+{
+	listen left expire
+	sa left delete "$1" out "$2" && sa left add "$1" out "$2" none || return
+	wait_for 5 at_least 1 heard_count '.sa.unbound.reason == "key-unknown"' || return
+	stop monitor
+	find_sa left "$1" "$2"
+	on left "$XFRMCTL" -j state get "${SA[@]}" | jq -e '.state == "invalid" and
+		.unbound.reason == "key-unknown" and (.replay | not)' >/dev/null
 }
 
 silent_is() # N GENERATION
@@ -355,6 +420,7 @@ flow_add tunnel v4 crypto && flow_add transport v6 crypto &&
 	flow_add tunnel v6 packet && flow_add tunnel v4 crypto ||
 	skip_all "the flows cannot be set up"
 goes_on_where_it_stopped
+copies_of_a_key
 refusals
 by_hand
 other_words

@@ -216,7 +216,8 @@ static int mlx5e_ipsec_read_final(struct mlx5e_ipsec_sa_entry *sa_entry,
  * What the send queues hold leaves encrypted. Then the rules drop what matches
  * them, so that no packet takes a number that was read.
  *
- * Context: process, may sleep, under RTNL; takes priv->state_lock.
+ * Context: process, may sleep, under RTNL unless a user deletes the SA, for which
+ * queues that stand still are not opened anew; takes priv->state_lock.
  * Return: 0; -EOPNOTSUPP for inbound SAs, see mlx5e_ipsec_final_seq(), for
  * larval ones, and for crypto offload, where the stack has the numbers; -EIO or
  * -ETIMEDOUT if the device does not answer, or nothing that makes sense; an
@@ -236,7 +237,9 @@ int mlx5e_ipsec_unbind_state(struct net_device *dev, struct xfrm_state *x,
 	if (mlx5_cmd_is_down(sa_entry->ipsec->mdev))
 		return -EIO;
 
-	err = mlx5e_ipsec_drain(sa_entry, true);
+	/* RTNL is held unless a user deletes the SA. */
+	err = mlx5e_ipsec_drain(sa_entry,
+				READ_ONCE(x->km.state) != XFRM_STATE_DEAD);
 	if (err)
 		return err;
 

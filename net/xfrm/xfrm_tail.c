@@ -1,0 +1,1110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tail of a key: where its SA stopped, so that another SA with the same key
+ * goes on from there only.
+ *
+ * A key manager without XFRM_MSG_MIGRATE_STATE moves an SA by GETSA, DELSA and
+ * NEWSA. What it reads is old when the deletion comes, and of packet offload the
+ * hardware keeps the numbers. So each SA that is offloaded has a tail, which
+ * outlives it, and an addition asks for the tail of its key before anything is
+ * offloaded, whatever device follows, or none.
+ *
+ * The name of a tail is the direction and a keyed PRF of the encryption key with
+ * its salt; the nonce of a packet depends on nothing else but the number.
+ * Inbound the SPI is a part of it, too: a frame of another SPI is not authentic.
+ * Two SipHashes with keys of their own are a PRF of 128 bits: that two keys have
+ * one name, which would end an innocent SA, need not be considered, and the
+ * name tells nothing about the key, of which no copy is kept.
+ *
+ * SAs that share a key share its tail. The tail is allocated before the SA is
+ * offloaded, so that a deletion cannot fail. An SA that meets a tail when it is
+ * added belongs to it as well, in software too.
+ *
+ *	LIVE		an SA carries packets under the key
+ *	PENDING		one has ended, its device has not told the numbers yet
+ *	FINAL		all that ended have told them
+ *	UNKNOWN		one could not
+ *
+ * A tail is kept for a while after its last SA, see xfrm_tail_keep().
+ */
+
+#include <linux/random.h>
+#include <linux/siphash.h>
+#include <linux/wait_bit.h>
+#include <net/netns/generic.h>
+#include <net/xfrm.h>
+
+#include "xfrm_bind.h"
+
+#define XFRM_TAIL_BITS		10
+#define XFRM_TAIL_BATCH		64
+#define XFRM_TAIL_KEEP_IN	(10 * HZ)
+#define XFRM_TAIL_KEEP_OUT	(3600 * HZ)
+
+/* Index of @kept; also @dir of a tail. */
+enum { XFRM_TAIL_IN, XFRM_TAIL_OUT, XFRM_TAIL_DIRS };
+
+/**
+ * enum xfrm_tail_stage - an SA and its tail
+ * @XFRM_TAIL_NONE: it has none, or the tail has its numbers
+ * @XFRM_TAIL_RUNNING: it carries packets, or will
+ * @XFRM_TAIL_STOPPED: it is off the hardware, which has told the numbers, and
+ *	may go on
+ * @XFRM_TAIL_STOPPING: it has ended, and the hardware has not told the numbers
+ *
+ * Changes under the lock of the table, and once the SA is in the SAD under the
+ * SA's own as well.
+ */
+enum xfrm_tail_stage {
+	XFRM_TAIL_NONE,
+	XFRM_TAIL_RUNNING,
+	XFRM_TAIL_STOPPED,
+	XFRM_TAIL_STOPPING,
+};
+
+struct xfrm_tail_name {
+	u64	v[2];
+	__be32	spi;
+};
+
+/**
+ * struct xfrm_tail - what is known about a key
+ * @node: entry of xfrm_tails.names
+ * @kept: entry of xfrm_tails.kept, if no SA uses it
+ * @stopping: SAs at XFRM_TAIL_STOPPING
+ * @name: of the key
+ * @refs: the table's, and one of each SA that points here
+ * @live: SAs at XFRM_TAIL_RUNNING or XFRM_TAIL_STOPPED
+ * @dir: XFRM_TAIL_IN or XFRM_TAIL_OUT
+ * @hashed: in the table
+ * @known: @top and @replay are true for some SA that ended
+ * @unknown: of some SA that ended nothing is known
+ * @expires: jiffies, if @kept
+ * @top: the highest number that was sent or accepted
+ * @window: bits of @replay
+ * @replay: bit n says that @top - n is not to be accepted
+ *
+ * Under xfrm_tails.lock.
+ */
+struct xfrm_tail {
+	struct hlist_node	node;
+	struct list_head	kept;
+	struct hlist_head	stopping;
+	struct xfrm_tail_name	name;
+	refcount_t		refs;
+	unsigned int		live;
+	u8			dir;
+	bool			hashed;
+	bool			known;
+	bool			unknown;
+	unsigned long		expires;
+	u64			top;
+	u32			window;
+	u32			replay[];
+};
+
+/**
+ * struct xfrm_tails - the tails of a netns
+ * @lock: taken under the lock of an SA; inside it is the lock of xfrm_bind.c
+ * @names: tails by name; NULL until something is offloaded
+ * @users: SAs at XFRM_TAIL_RUNNING or XFRM_TAIL_STOPPED, by tail and SPI
+ * @kept: tails without an SA, the oldest first
+ * @nr: tails
+ * @nr_kept: those that are in @kept
+ * @evicted: how many went before their time
+ * @key: of the names
+ * @work: ends what was kept long enough
+ */
+struct xfrm_tails {
+	spinlock_t		lock; /* of all tails of the netns */
+	struct hlist_head	*names;
+	struct hlist_head	*users;
+	struct list_head	kept[XFRM_TAIL_DIRS];
+	unsigned int		nr;
+	unsigned int		nr_kept;
+	unsigned long		evicted;
+	siphash_key_t		key[2];
+	struct delayed_work	work;
+};
+
+static unsigned int xfrm_tail_net_id __read_mostly;
+
+static struct xfrm_tails *xfrm_tails_of(const struct xfrm_state *x)
+{
+	return net_generic(xs_net((struct xfrm_state *)x), xfrm_tail_net_id);
+}
+
+/* --- numbers ------------------------------------------------------------- */
+
+struct xfrm_tail_window {
+	u64	top;
+	u32	size;
+	u32	seen[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8];
+};
+
+static u64 xfrm_tail_limit(const struct xfrm_state *x)
+{
+	return x->props.flags & XFRM_STATE_ESN ? U64_MAX : U32_MAX;
+}
+
+static u64 xfrm_tail_oseq(const struct xfrm_state *x)
+{
+	const struct xfrm_replay_state_esn *esn = x->replay_esn;
+
+	if (!esn)
+		return x->replay.oseq;
+	if (!(x->props.flags & XFRM_STATE_ESN))
+		return esn->oseq;
+
+	return (u64)esn->oseq_hi << 32 | esn->oseq;
+}
+
+static void xfrm_tail_set_oseq(struct xfrm_state *x, u64 oseq)
+{
+	if (x->replay_esn) {
+		x->replay_esn->oseq = lower_32_bits(oseq);
+		x->replay_esn->oseq_hi = upper_32_bits(oseq);
+		x->preplay_esn->oseq = x->replay_esn->oseq;
+		x->preplay_esn->oseq_hi = x->replay_esn->oseq_hi;
+	} else {
+		x->replay.oseq = oseq;
+		x->preplay.oseq = oseq;
+	}
+}
+
+static u32 xfrm_tail_place(const struct xfrm_replay_state_esn *esn, u64 seq)
+{
+	u32 place;
+
+	div_u64_rem(seq - 1, esn->replay_window, &place);
+	return place;
+}
+
+static void xfrm_tail_get_window(const struct xfrm_state *x,
+				 struct xfrm_tail_window *w)
+{
+	const struct xfrm_replay_state_esn *esn = x->replay_esn;
+	u32 n, place;
+
+	memset(w->seen, 0, sizeof(w->seen));
+	if (!esn) {
+		w->top = x->replay.seq;
+		w->size = x->props.replay_window;
+		w->seen[0] = x->replay.bitmap;
+		return;
+	}
+
+	w->top = esn->seq;
+	if (x->props.flags & XFRM_STATE_ESN)
+		w->top |= (u64)esn->seq_hi << 32;
+	w->size = esn->replay_window;
+	for (n = 0; n < w->size && n < w->top; n++) {
+		place = xfrm_tail_place(esn, w->top - n);
+		if (esn->bmp[place / 32] & BIT(place % 32))
+			w->seen[n / 32] |= BIT(n % 32);
+	}
+}
+
+static void xfrm_tail_set_window(struct xfrm_state *x,
+				 const struct xfrm_tail_window *w)
+{
+	struct xfrm_replay_state_esn *esn = x->replay_esn;
+	u32 n, place;
+
+	if (!esn) {
+		x->replay.seq = w->top;
+		x->replay.bitmap = w->seen[0];
+		x->preplay = x->replay;
+		return;
+	}
+
+	esn->seq = lower_32_bits(w->top);
+	esn->seq_hi = upper_32_bits(w->top);
+	memset(esn->bmp, 0, esn->bmp_len * sizeof(u32));
+	for (n = 0; n < w->size && n < w->top; n++) {
+		place = xfrm_tail_place(esn, w->top - n);
+		if (w->seen[n / 32] & BIT(n % 32))
+			esn->bmp[place / 32] |= BIT(place % 32);
+	}
+	memcpy(x->preplay_esn, esn, xfrm_replay_state_esn_len(esn));
+}
+
+static bool xfrm_tail_refuses(u64 top, u32 size, const u32 *seen, u64 seq)
+{
+	u64 back = top - seq;
+
+	if (!size || seq > top)
+		return false;
+
+	return back >= size || seen[back / 32] & BIT(back % 32);
+}
+
+/* Of two windows: the higher top, and what either of them refuses is refused.
+ * One of no size refuses nothing.
+ */
+static void xfrm_tail_merge(struct xfrm_tail_window *w,
+			    const struct xfrm_tail *t, u64 limit)
+{
+	u32 seen[ARRAY_SIZE(w->seen)] = {};
+	u64 top = max(w->top, t->top);
+	u64 seq;
+	u32 n;
+
+	if (!w->size || !t->window)
+		return;
+
+	top = min(top, limit);
+	for (n = 0; n < w->size && n < top; n++) {
+		seq = top - n;
+		if (xfrm_tail_refuses(w->top, w->size, w->seen, seq) ||
+		    xfrm_tail_refuses(t->top, t->window, t->replay, seq))
+			seen[n / 32] |= BIT(n % 32);
+	}
+
+	w->top = top;
+	memcpy(w->seen, seen, sizeof(w->seen));
+}
+
+/* An SA without a window has nothing to tell. */
+static void xfrm_tail_adopt(struct xfrm_tail *t, struct xfrm_tail_window *w)
+{
+	if (!w->size)
+		return;
+
+	xfrm_tail_merge(w, t, U64_MAX);
+	t->top = w->top;
+	t->window = w->size;
+	memcpy(t->replay, w->seen, sizeof(w->seen));
+	t->known = true;
+}
+
+/* --- the table ----------------------------------------------------------- */
+
+static void xfrm_tail_drop(struct xfrm_tail *t)
+{
+	if (refcount_dec_and_test(&t->refs))
+		kfree(t);
+}
+
+static struct hlist_head *xfrm_tail_home(struct xfrm_tails *tails,
+					 const struct xfrm_tail_name *name)
+{
+	return &tails->names[name->v[0] & (BIT(XFRM_TAIL_BITS) - 1)];
+}
+
+static struct hlist_head *xfrm_tail_users(struct xfrm_tails *tails,
+					  const struct xfrm_tail *t, __be32 spi)
+{
+	u32 hash = (u32)t->name.v[1] ^ (__force u32)spi;
+
+	return &tails->users[hash_32(hash, XFRM_TAIL_BITS)];
+}
+
+static void xfrm_tail_unkeep(struct xfrm_tails *tails, struct xfrm_tail *t)
+{
+	if (list_empty(&t->kept))
+		return;
+	list_del_init(&t->kept);
+	tails->nr_kept--;
+}
+
+static void xfrm_tail_remove(struct xfrm_tails *tails, struct xfrm_tail *t)
+{
+	xfrm_tail_unkeep(tails, t);
+	hlist_del(&t->node);
+	t->hashed = false;
+	WRITE_ONCE(tails->nr, tails->nr - 1);
+	xfrm_tail_drop(t);
+}
+
+/* Outbound the oldest go last: what they prevent cannot be repaired. */
+static void xfrm_tail_evict(struct xfrm_tails *tails)
+{
+	struct list_head *list;
+
+	while (tails->nr_kept > XFRM_TAIL_MAX) {
+		list = &tails->kept[XFRM_TAIL_IN];
+		if (list_empty(list))
+			list = &tails->kept[XFRM_TAIL_OUT];
+		xfrm_tail_remove(tails, list_first_entry(list, struct xfrm_tail,
+							 kept));
+		WRITE_ONCE(tails->evicted, tails->evicted + 1);
+	}
+}
+
+/* Outbound as long as the key lives, at most an hour. A frame that is accepted
+ * twice does less harm, and a peer that starts again has to be heard.
+ */
+static unsigned long xfrm_tail_time(const struct xfrm_tail *t,
+				    const struct xfrm_state *x)
+{
+	u64 hard = x->lft.hard_add_expires_seconds;
+	s64 left = XFRM_TAIL_KEEP_OUT / HZ;
+
+	if (t->dir == XFRM_TAIL_IN)
+		return XFRM_TAIL_KEEP_IN;
+	if (hard && hard < S32_MAX)
+		left = min_t(s64, left, (s64)hard + (s64)x->curlft.add_time -
+			     ktime_get_real_seconds());
+
+	return max_t(s64, left * HZ, XFRM_TAIL_KEEP_IN);
+}
+
+/* @x was the last SA that uses @t. */
+static void xfrm_tail_keep(struct xfrm_tails *tails, struct xfrm_tail *t,
+			   const struct xfrm_state *x)
+{
+	if (t->live || !hlist_empty(&t->stopping) || !t->hashed)
+		return;
+	if (!t->known && !t->unknown) {
+		xfrm_tail_remove(tails, t);
+		return;
+	}
+
+	t->expires = jiffies + xfrm_tail_time(t, x);
+	list_add_tail(&t->kept, &tails->kept[t->dir]);
+	tails->nr_kept++;
+	xfrm_tail_evict(tails);
+	schedule_delayed_work(&tails->work, XFRM_TAIL_KEEP_IN);
+}
+
+/* A look at each, some at a time; their order stays. */
+static void xfrm_tail_work_fn(struct work_struct *work)
+{
+	struct xfrm_tails *tails = container_of(to_delayed_work(work),
+						struct xfrm_tails, work);
+	struct xfrm_tail *t;
+	unsigned int todo, n;
+	int dir;
+
+	for (dir = 0; dir < XFRM_TAIL_DIRS; dir++) {
+		todo = READ_ONCE(tails->nr_kept);
+		while (todo) {
+			spin_lock_bh(&tails->lock);
+			for (n = 0; todo && n < XFRM_TAIL_BATCH; n++, todo--) {
+				t = list_first_entry_or_null(&tails->kept[dir],
+							     struct xfrm_tail,
+							     kept);
+				if (!t)
+					todo = 1;
+				else if (time_after_eq(jiffies, t->expires))
+					xfrm_tail_remove(tails, t);
+				else
+					list_move_tail(&t->kept,
+						       &tails->kept[dir]);
+			}
+			spin_unlock_bh(&tails->lock);
+			cond_resched();
+		}
+	}
+
+	if (READ_ONCE(tails->nr_kept))
+		schedule_delayed_work(&tails->work, XFRM_TAIL_KEEP_IN);
+}
+
+/* One that was kept long enough is as good as gone. */
+static struct xfrm_tail *xfrm_tail_find(struct xfrm_tails *tails,
+					const struct xfrm_tail_name *name,
+					int dir)
+{
+	struct xfrm_tail *t;
+
+	if (!tails->names)
+		return NULL;
+
+	hlist_for_each_entry(t, xfrm_tail_home(tails, name), node) {
+		if (t->dir != dir || t->name.v[0] != name->v[0] ||
+		    t->name.v[1] != name->v[1] ||
+		    (dir == XFRM_TAIL_IN && t->name.spi != name->spi))
+			continue;
+		if (list_empty(&t->kept) || time_before(jiffies, t->expires))
+			return t;
+		xfrm_tail_remove(tails, t);
+		return NULL;
+	}
+
+	return NULL;
+}
+
+static bool xfrm_tail_name(struct xfrm_tails *tails, const struct xfrm_state *x,
+			   struct xfrm_tail_name *name)
+{
+	unsigned int bits = 0;
+	const void *key;
+	int i;
+
+	if (x->aead) {
+		key = x->aead->alg_key;
+		bits = x->aead->alg_key_len;
+	} else if (x->ealg && x->ealg->alg_key_len) {
+		key = x->ealg->alg_key;
+		bits = x->ealg->alg_key_len;
+	} else if (x->aalg) {
+		key = x->aalg->alg_key;
+		bits = x->aalg->alg_key_len;
+	}
+	if (!bits)
+		return false;
+
+	for (i = 0; i < ARRAY_SIZE(name->v); i++)
+		name->v[i] = siphash(key, (bits + 7) / 8, &tails->key[i]);
+	name->spi = x->id.spi;
+	return true;
+}
+
+static void xfrm_tail_attach(struct xfrm_tails *tails, struct xfrm_tail *t,
+			     struct xfrm_state *x)
+{
+	refcount_inc(&t->refs);
+	xfrm_tail_unkeep(tails, t);
+	t->live++;
+	x->unbound.tail = t;
+	WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_RUNNING);
+	hlist_add_head(&x->unbound.tail_node,
+		       xfrm_tail_users(tails, t, x->id.spi));
+}
+
+static void xfrm_tail_insert(struct xfrm_tails *tails, struct xfrm_tail *t,
+			     const struct xfrm_tail_name *name)
+{
+	t->name = *name;
+	t->hashed = true;
+	hlist_add_head(&t->node, xfrm_tail_home(tails, name));
+	WRITE_ONCE(tails->nr, tails->nr + 1);
+}
+
+/* --- an SA ends ---------------------------------------------------------- */
+
+/* Its numbers become those of the tail. */
+static void xfrm_tail_settle(struct xfrm_tails *tails, struct xfrm_state *x,
+			     bool exact)
+{
+	struct xfrm_tail *t = x->unbound.tail;
+	struct xfrm_tail_window w;
+
+	if (x->unbound.tail_stage != XFRM_TAIL_STOPPING)
+		t->live--;
+	hlist_del_init(&x->unbound.tail_node);
+	WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_NONE);
+
+	if (!exact) {
+		t->unknown = true;
+	} else if (t->dir == XFRM_TAIL_OUT) {
+		t->top = max(t->top, xfrm_tail_oseq(x));
+		t->known = true;
+	} else {
+		xfrm_tail_get_window(x, &w);
+		xfrm_tail_adopt(t, &w);
+	}
+
+	xfrm_tail_keep(tails, t, x);
+	wake_up_var(&t->stopping);
+}
+
+/**
+ * xfrm_tail_close - an SA carries no packet any more
+ * @x: SA
+ * @known: its numbers are known, and exact; otherwise xfrm_tail_stopped()
+ *	follows, unless it has been called
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_tail_close(struct xfrm_state *x, bool known)
+{
+	struct xfrm_tails *tails;
+
+	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+		return;
+
+	tails = xfrm_tails_of(x);
+	spin_lock_bh(&tails->lock);
+
+	if (x->unbound.tail_stage == XFRM_TAIL_STOPPED) {
+		xfrm_tail_settle(tails, x, x->unbound.exact);
+	} else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING && known) {
+		xfrm_tail_settle(tails, x, true);
+	} else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING) {
+		x->unbound.tail->live--;
+		hlist_del(&x->unbound.tail_node);
+		hlist_add_head(&x->unbound.tail_node,
+			       &x->unbound.tail->stopping);
+		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_STOPPING);
+	}
+
+	spin_unlock_bh(&tails->lock);
+}
+
+/**
+ * xfrm_tail_waits - has a deleted SA to tell its numbers?
+ * @x: SA whose offload the caller owns
+ *
+ * Return: true if it stops only with xfrm_tail_stopped().
+ */
+bool xfrm_tail_waits(const struct xfrm_state *x)
+{
+	return READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_STOPPING;
+}
+
+/**
+ * xfrm_tail_stopped - the hardware of an SA has stopped
+ * @x: SA with the numbers that the hardware told, if x->unbound.exact
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_tail_stopped(struct xfrm_state *x)
+{
+	struct xfrm_tails *tails;
+
+	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+		return;
+
+	tails = xfrm_tails_of(x);
+	spin_lock_bh(&tails->lock);
+	if (x->unbound.tail_stage == XFRM_TAIL_STOPPING)
+		xfrm_tail_settle(tails, x, x->unbound.exact);
+	else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING)
+		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_STOPPED);
+	spin_unlock_bh(&tails->lock);
+}
+
+/**
+ * xfrm_tail_resumed - an SA that was suspended is on hardware again
+ * @x: SA
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_tail_resumed(struct xfrm_state *x)
+{
+	struct xfrm_tails *tails;
+
+	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+		return;
+
+	tails = xfrm_tails_of(x);
+	spin_lock_bh(&tails->lock);
+	if (x->unbound.tail_stage == XFRM_TAIL_STOPPED)
+		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_RUNNING);
+	spin_unlock_bh(&tails->lock);
+}
+
+/**
+ * xfrm_tail_forget - an SA was not added
+ * @x: SA that never carried a packet
+ *
+ * Context: any.
+ */
+void xfrm_tail_forget(struct xfrm_state *x)
+{
+	struct xfrm_tails *tails;
+	struct xfrm_tail *t;
+
+	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+		return;
+
+	tails = xfrm_tails_of(x);
+	spin_lock_bh(&tails->lock);
+	t = x->unbound.tail;
+	if (x->unbound.tail_stage != XFRM_TAIL_NONE) {
+		if (x->unbound.tail_stage != XFRM_TAIL_STOPPING)
+			t->live--;
+		hlist_del_init(&x->unbound.tail_node);
+		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_NONE);
+		xfrm_tail_keep(tails, t, x);
+	}
+	spin_unlock_bh(&tails->lock);
+}
+EXPORT_SYMBOL_GPL(xfrm_tail_forget);
+
+/**
+ * xfrm_tail_put - an SA is freed
+ * @x: SA
+ *
+ * Context: process.
+ */
+void xfrm_tail_put(struct xfrm_state *x)
+{
+	if (!x->unbound.tail)
+		return;
+
+	xfrm_tail_forget(x);
+	xfrm_tail_drop(x->unbound.tail);
+	x->unbound.tail = NULL;
+}
+
+/* --- an SA is added ------------------------------------------------------ */
+
+static bool xfrm_tail_is_settled(struct xfrm_tails *tails, struct xfrm_tail *t)
+{
+	bool settled;
+
+	spin_lock_bh(&tails->lock);
+	settled = hlist_empty(&t->stopping);
+	spin_unlock_bh(&tails->lock);
+
+	return settled;
+}
+
+/* Ends deletions that have not told the numbers of @t: those that nobody has
+ * begun to end at once, with one grace period.
+ */
+static void xfrm_tail_finish(struct xfrm_tails *tails, struct xfrm_tail *t)
+{
+	struct xfrm_bind_batch batch = {};
+	struct xfrm_state *x;
+
+	spin_lock_bh(&tails->lock);
+	hlist_for_each_entry(x, &t->stopping, unbound.tail_node)
+		xfrm_bind_claim_deferred(x, &batch);
+	spin_unlock_bh(&tails->lock);
+
+	if (!hlist_empty(&batch.states)) {
+		synchronize_rcu_expedited();
+		xfrm_bind_end_claimed(&batch);
+	}
+
+	wait_var_event(&t->stopping, xfrm_tail_is_settled(tails, t));
+}
+
+/* Of an SA without a direction: is it the other direction of @y? */
+static bool xfrm_tail_reverse(const struct xfrm_state *x,
+			      const struct xfrm_state *y, int dir)
+{
+	const xfrm_address_t *ours, *theirs;
+
+	if (x->props.family != y->props.family)
+		return false;
+
+	ours = dir == XFRM_TAIL_OUT ? &x->id.daddr : &x->props.saddr;
+	theirs = dir == XFRM_TAIL_OUT ? &y->props.saddr : &y->id.daddr;
+	return xfrm_addr_equal(ours, theirs, x->props.family);
+}
+
+/* Returns -EEXIST if an SA of this key and SPI carries packets, 1 if @t means
+ * the other direction.
+ */
+static int xfrm_tail_check_live(struct xfrm_tails *tails, struct xfrm_tail *t,
+				const struct xfrm_state *x, bool any_dir,
+				struct netlink_ext_ack *extack)
+{
+	struct xfrm_state *y;
+
+	hlist_for_each_entry(y, xfrm_tail_users(tails, t, x->id.spi),
+			     unbound.tail_node) {
+		if (y == x || y->unbound.tail != t || y->id.spi != x->id.spi)
+			continue;
+		if (any_dir && xfrm_tail_reverse(x, y, t->dir))
+			return 1;
+		NL_SET_ERR_MSG(extack,
+			       "Another SA uses this key and SPI: delete it first, or rekey");
+		return -EEXIST;
+	}
+
+	return 0;
+}
+
+static int xfrm_tail_go_on_out(struct xfrm_state *x, const struct xfrm_tail *t,
+			       struct netlink_ext_ack *extack)
+{
+	if (t->top >= xfrm_tail_limit(x)) {
+		NL_SET_ERR_MSG(extack,
+			       "The key has no sequence number left: it has to be rekeyed");
+		return -EKEYEXPIRED;
+	}
+	if (xfrm_tail_oseq(x) >= t->top)
+		return 0;
+
+	xfrm_tail_set_oseq(x, t->top);
+	NL_SET_ERR_MSG_FMT(extack,
+			   "The key goes on behind %llu, where an SA with it stopped",
+			   t->top);
+	return 0;
+}
+
+static int xfrm_tail_go_on_in(struct xfrm_state *x, const struct xfrm_tail *t)
+{
+	struct xfrm_tail_window w;
+
+	xfrm_tail_get_window(x, &w);
+	if (w.size) {
+		xfrm_tail_merge(&w, t, xfrm_tail_limit(x));
+		xfrm_tail_set_window(x, &w);
+	}
+
+	return 0;
+}
+
+static int xfrm_tail_go_on(struct xfrm_state *x, const struct xfrm_tail *t,
+			   struct netlink_ext_ack *extack)
+{
+	return t->dir == XFRM_TAIL_OUT ? xfrm_tail_go_on_out(x, t, extack)
+				       : xfrm_tail_go_on_in(x, t);
+}
+
+/* The SA is not offloaded, and carries no packet. */
+static void xfrm_tail_refuse(struct xfrm_state *x,
+			     struct netlink_ext_ack *extack)
+{
+	x->unbound.reason = XFRM_UNBIND_TAIL;
+	x->unbound.exact = false;
+	x->km.dying = 1;
+	/* Pairs with xfrm_state_is_invalid(). */
+	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
+	NL_SET_ERR_MSG(extack,
+		       "It is not known where this key stopped: the SA is INVALID, it has to be rekeyed");
+}
+
+/* Returns 0, an error, or -EAGAIN with *@pending and a reference to it. */
+static int xfrm_tail_answer(struct xfrm_tails *tails, struct xfrm_state *x,
+			    const struct xfrm_tail_name *name, int dir,
+			    bool any_dir, struct xfrm_tail **pending,
+			    struct netlink_ext_ack *extack)
+{
+	struct xfrm_tail *t = xfrm_tail_find(tails, name, dir);
+	int err;
+
+	if (!t)
+		return 0;
+
+	err = xfrm_tail_check_live(tails, t, x, any_dir, extack);
+	if (err)
+		return min(err, 0);
+	if (!hlist_empty(&t->stopping)) {
+		refcount_inc(&t->refs);
+		*pending = t;
+		return -EAGAIN;
+	}
+	if (t->unknown) {
+		if (!xfrm_state_is_invalid(x))
+			xfrm_tail_refuse(x, extack);
+		return 0;
+	}
+	if (t->known) {
+		err = xfrm_tail_go_on(x, t, extack);
+		if (err)
+			return err;
+	}
+	if (!x->unbound.tail)
+		xfrm_tail_attach(tails, t, x);
+
+	return 0;
+}
+
+/* Bits: BIT(XFRM_TAIL_IN), BIT(XFRM_TAIL_OUT), or both. */
+static unsigned int xfrm_tail_dirs(const struct xfrm_state *x,
+				   const struct xfrm_user_offload *xuo)
+{
+	if (xuo)
+		return xuo->flags & XFRM_OFFLOAD_INBOUND ? BIT(XFRM_TAIL_IN)
+							 : BIT(XFRM_TAIL_OUT);
+	if (x->dir == XFRM_SA_DIR_IN)
+		return BIT(XFRM_TAIL_IN);
+	if (x->dir == XFRM_SA_DIR_OUT)
+		return BIT(XFRM_TAIL_OUT);
+
+	return BIT(XFRM_TAIL_IN) | BIT(XFRM_TAIL_OUT);
+}
+
+static int xfrm_tail_make_tables(struct xfrm_tails *tails)
+{
+	struct hlist_head *names, *users;
+
+	if (READ_ONCE(tails->names))
+		return 0;
+
+	names = kcalloc(BIT(XFRM_TAIL_BITS), sizeof(*names),
+			GFP_KERNEL_ACCOUNT);
+	users = kcalloc(BIT(XFRM_TAIL_BITS), sizeof(*users),
+			GFP_KERNEL_ACCOUNT);
+	if (!names || !users) {
+		kfree(names);
+		kfree(users);
+		return -ENOMEM;
+	}
+
+	spin_lock_bh(&tails->lock);
+	if (!tails->names) {
+		tails->users = users;
+		WRITE_ONCE(tails->names, names);
+		names = NULL;
+		users = NULL;
+	}
+	spin_unlock_bh(&tails->lock);
+	kfree(names);
+	kfree(users);
+
+	return 0;
+}
+
+static struct xfrm_tail *xfrm_tail_alloc(struct xfrm_tails *tails, int dir)
+{
+	unsigned int words = 0;
+	struct xfrm_tail *t;
+
+	if (xfrm_tail_make_tables(tails))
+		return NULL;
+	if (dir == XFRM_TAIL_IN)
+		words = sizeof_field(struct xfrm_tail_window, seen) /
+			sizeof(u32);
+
+	t = kzalloc(struct_size(t, replay, words), GFP_KERNEL_ACCOUNT);
+	if (!t)
+		return NULL;
+
+	refcount_set(&t->refs, 1);
+	INIT_LIST_HEAD(&t->kept);
+	t->dir = dir;
+	return t;
+}
+
+static int xfrm_tail_ask(struct xfrm_tails *tails, struct xfrm_state *x,
+			 const struct xfrm_tail_name *name, unsigned int dirs,
+			 struct xfrm_tail **fresh,
+			 struct xfrm_tail **pending,
+			 struct netlink_ext_ack *extack)
+{
+	bool any_dir = hweight32(dirs) > 1;
+	int dir, err = 0;
+
+	spin_lock_bh(&tails->lock);
+	for (dir = XFRM_TAIL_DIRS - 1; dir >= 0 && !err; dir--)
+		if (dirs & BIT(dir))
+			err = xfrm_tail_answer(tails, x, name, dir, any_dir,
+					       pending, extack);
+	if (!err && *fresh && !x->unbound.tail && !xfrm_state_is_invalid(x)) {
+		xfrm_tail_insert(tails, *fresh, name);
+		xfrm_tail_attach(tails, *fresh, x);
+		*fresh = NULL;
+	}
+	spin_unlock_bh(&tails->lock);
+
+	return err;
+}
+
+/**
+ * xfrm_tail_meet - may a key begin, and where?
+ * @x: a new SA, complete but for its offload
+ * @xuo: the offload that is asked for, or NULL
+ * @extack: where an answer is explained, or NULL
+ *
+ * @x goes on from where its key stopped. If that is not known, @x becomes
+ * INVALID: an error would come after the deletion of the SA that it replaces,
+ * and then say nothing to a key manager that an expiry does not say better.
+ *
+ * An SA that updates a valid one is not asked for: it brings no numbers.
+ *
+ * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex, not under RTNL.
+ * Waits for a deletion of the same key that is under way.
+ * Return: 0, also if @x is INVALID; -EEXIST if another SA uses the key with this
+ * SPI; -EKEYEXPIRED if no number is left; -ENOMEM.
+ */
+int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
+		   struct netlink_ext_ack *extack)
+{
+	struct xfrm_tails *tails = xfrm_tails_of(x);
+	struct xfrm_tail *fresh = NULL, *pending;
+	struct xfrm_tail_name name;
+	unsigned int dirs;
+	int err;
+
+	if (!xuo && !READ_ONCE(tails->nr))
+		return 0;
+	if (!xfrm_tail_name(tails, x, &name))
+		return 0;
+	if (xfrm_bind_has_twin(x)) {
+		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
+		return 0;
+	}
+
+	dirs = xfrm_tail_dirs(x, xuo);
+	if (xuo) {
+		fresh = xfrm_tail_alloc(tails, ilog2(dirs));
+		if (!fresh)
+			return -ENOMEM;
+	}
+
+	for (;;) {
+		pending = NULL;
+		err = xfrm_tail_ask(tails, x, &name, dirs, &fresh, &pending,
+				    extack);
+		if (!pending)
+			break;
+		xfrm_tail_finish(tails, pending);
+		xfrm_tail_drop(pending);
+	}
+	if (err || xfrm_state_is_invalid(x))
+		xfrm_tail_forget(x);
+
+	kfree(fresh);
+	return err;
+}
+EXPORT_SYMBOL_GPL(xfrm_tail_meet);
+
+/**
+ * xfrm_tail_is_free - may an SA go on as another one?
+ * @x: the SA
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Since @x became INVALID, another SA may have been added with its key.
+ *
+ * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0; -EEXIST if another SA uses the key with this SPI; -EOPNOTSUPP if it
+ * is not known where one stopped that did.
+ */
+int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	struct xfrm_tails *tails = xfrm_tails_of(x);
+	struct xfrm_tail *t = x->unbound.tail;
+	int err;
+
+	if (!t)
+		return 0;
+	if (!xfrm_tail_is_settled(tails, t))
+		xfrm_tail_finish(tails, t);
+
+	spin_lock_bh(&tails->lock);
+	err = xfrm_tail_check_live(tails, t, x, false, extack);
+	if (!err && t->unknown && xfrm_state_is_invalid(x)) {
+		NL_SET_ERR_MSG(extack,
+			       "It is not known where this key stopped: it has to be rekeyed");
+		err = -EOPNOTSUPP;
+	}
+	spin_unlock_bh(&tails->lock);
+
+	return err;
+}
+
+/**
+ * xfrm_tail_inherit - an SA goes on as another one
+ * @x: the SA, closed
+ * @xc: the one that takes its place, with its numbers, not in the SAD yet
+ * @extack: where a refusal is explained, or NULL
+ *
+ * If the key was in use after @x stopped, @xc goes on from there.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0; -EKEYEXPIRED if no number is left.
+ */
+int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
+		      struct netlink_ext_ack *extack)
+{
+	struct xfrm_tails *tails = xfrm_tails_of(x);
+	struct xfrm_tail *t = x->unbound.tail;
+	int err = 0;
+
+	if (!t || xc->unbound.tail)
+		return 0;
+
+	spin_lock_bh(&tails->lock);
+	if (t->hashed) {
+		if (t->known)
+			err = xfrm_tail_go_on(xc, t, extack);
+		if (!err)
+			xfrm_tail_attach(tails, t, xc);
+	}
+	spin_unlock_bh(&tails->lock);
+
+	return err;
+}
+
+/**
+ * xfrm_tail_provide - an SA that was in software is about to be offloaded
+ * @xc: the SA, not in the SAD yet
+ * @xuo: the offload
+ *
+ * Its numbers are those of the SA that it goes on for: the tail need not be
+ * asked.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int xfrm_tail_provide(struct xfrm_state *xc,
+		      const struct xfrm_user_offload *xuo)
+{
+	struct xfrm_tails *tails = xfrm_tails_of(xc);
+	struct xfrm_tail_name name;
+	struct xfrm_tail *t, *fresh;
+	int dir;
+
+	if (xc->unbound.tail || !xfrm_tail_name(tails, xc, &name))
+		return 0;
+
+	dir = ilog2(xfrm_tail_dirs(xc, xuo));
+	fresh = xfrm_tail_alloc(tails, dir);
+	if (!fresh)
+		return -ENOMEM;
+
+	spin_lock_bh(&tails->lock);
+	t = xfrm_tail_find(tails, &name, dir);
+	if (!t) {
+		t = fresh;
+		fresh = NULL;
+		xfrm_tail_insert(tails, t, &name);
+	}
+	xfrm_tail_attach(tails, t, xc);
+	spin_unlock_bh(&tails->lock);
+	kfree(fresh);
+
+	return 0;
+}
+
+/* --- netns --------------------------------------------------------------- */
+
+/**
+ * xfrm_tail_evicted - tails that went before their time, for lack of room
+ * @net: netns
+ *
+ * Return: how many.
+ */
+unsigned long xfrm_tail_evicted(struct net *net)
+{
+	struct xfrm_tails *tails = net_generic(net, xfrm_tail_net_id);
+
+	return READ_ONCE(tails->evicted);
+}
+
+static int __net_init xfrm_tail_net_init(struct net *net)
+{
+	struct xfrm_tails *tails = net_generic(net, xfrm_tail_net_id);
+	int dir;
+
+	spin_lock_init(&tails->lock);
+	for (dir = 0; dir < XFRM_TAIL_DIRS; dir++)
+		INIT_LIST_HEAD(&tails->kept[dir]);
+	get_random_bytes(tails->key, sizeof(tails->key));
+	INIT_DELAYED_WORK(&tails->work, xfrm_tail_work_fn);
+	return 0;
+}
+
+/* The SAD is empty, and no device of the netns is left. */
+static void __net_exit xfrm_tail_net_exit(struct net *net)
+{
+	struct xfrm_tails *tails = net_generic(net, xfrm_tail_net_id);
+	struct hlist_node *tmp;
+	struct xfrm_tail *t;
+	int i;
+
+	cancel_delayed_work_sync(&tails->work);
+	for (i = 0; tails->names && i < BIT(XFRM_TAIL_BITS); i++)
+		hlist_for_each_entry_safe(t, tmp, &tails->names[i], node)
+			xfrm_tail_remove(tails, t);
+	kfree(tails->names);
+	kfree(tails->users);
+}
+
+static struct pernet_operations xfrm_tail_net_ops = {
+	.init	= xfrm_tail_net_init,
+	.exit	= xfrm_tail_net_exit,
+	.id	= &xfrm_tail_net_id,
+	.size	= sizeof(struct xfrm_tails),
+};
+
+/**
+ * xfrm_tail_init - before the netns parts of the SAD
+ *
+ * So that the tails of a netns go after its SAs.
+ */
+void __init xfrm_tail_init(void)
+{
+	if (register_pernet_subsys(&xfrm_tail_net_ops))
+		panic("xfrm: no memory for tails\n");
+}
