@@ -8,6 +8,9 @@
 
 struct xfrm_dev_counters;
 
+/* For drivers that compile on older kernels, too: there is <net/xfrm_unbind.h>. */
+#define XFRM_DEV_UNBIND	1
+
 /**
  * enum xfrm_closed - why nothing new may be bound to a device
  * @XFRM_CLOSED_UNBIND: an unbind runs

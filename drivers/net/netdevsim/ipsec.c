@@ -202,7 +202,7 @@ static void nsim_ipsec_update_stats(struct xfrm_state *x)
 		WRITE_ONCE(x->curlft.use_time, ktime_get_real_seconds());
 }
 
-#ifdef NSIM_IPSEC_UNBINDS
+#ifdef XFRM_DEV_UNBIND
 static int nsim_ipsec_state_unbind(struct net_device *dev, struct xfrm_state *x,
 				   struct xfrm_dev_counters *final)
 {
@@ -305,7 +305,7 @@ static const struct xfrmdev_ops nsim_ipsec_ops = {
 	.xdo_dev_policy_add		= nsim_ipsec_policy_op_add,
 	.xdo_dev_policy_delete		= nsim_ipsec_policy_op_delete,
 	.xdo_dev_policy_free		= nsim_ipsec_policy_op_free,
-#ifdef NSIM_IPSEC_UNBINDS
+#ifdef XFRM_DEV_UNBIND
 	.xdo_dev_state_unbind		= nsim_ipsec_state_unbind,
 #endif
 };

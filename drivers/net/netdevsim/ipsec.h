@@ -24,9 +24,8 @@
 #include <net/xfrm.h>
 
 /* The stock kernel, with which this one is compared, has no such header. */
-#if __has_include(<net/xfrm_unbind.h>)
+#ifdef XFRM_DEV_UNBIND
 #include <net/xfrm_unbind.h>
-#define NSIM_IPSEC_UNBINDS
 #endif
 
 struct crypto_aead;

@@ -313,7 +313,7 @@ static const struct file_operations nsim_ipsec_delay_target_fops = {
 	.release	= single_release,
 };
 
-#ifdef NSIM_IPSEC_UNBINDS
+#ifdef XFRM_DEV_UNBIND
 /* Hardware that finds an SA broken: it uses it no more, and says so. 0: all SAs. */
 static int nsim_ipsec_break_sa(void *data, u64 spi)
 {
@@ -379,7 +379,7 @@ static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 	debugfs_create_file("tx_room", 0600, dir, hw, &nsim_ipsec_tx_room_fops);
 	debugfs_create_u32("delay_ms", 0600, dir, &hw->faults.delay_ms);
 	debugfs_create_file("delay_target", 0600, dir, hw, &nsim_ipsec_delay_target_fops);
-#ifdef NSIM_IPSEC_UNBINDS
+#ifdef XFRM_DEV_UNBIND
 	debugfs_create_file("break_sa", 0200, dir, hw, &nsim_ipsec_break_sa_fops);
 #endif
 }
