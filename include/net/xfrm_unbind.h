@@ -115,7 +115,6 @@ void xfrm_dev_pull_stats(struct xfrm_state *x);
 void xfrm_dev_push_esn(struct xfrm_state *x);
 bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x);
 bool xfrm_dev_fills_csum(struct xfrm_state *x);
-bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb);
 
 int xfrm_packet_offload_keeps(const struct xfrm_state *x,
 			      const struct xfrm_state *update);
@@ -214,12 +213,6 @@ static inline int xfrm_packet_offload_fixed(struct xfrm_state *x,
 }
 
 static inline bool xfrm_dev_fills_csum(struct xfrm_state *x)
-{
-	return false;
-}
-
-static inline bool xfrm_dev_received(const struct xfrm_policy *pol,
-				     const struct sk_buff *skb)
 {
 	return false;
 }

@@ -451,37 +451,6 @@ void xfrm_dev_push_esn(struct xfrm_state *x)
 EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
 
 /**
- * xfrm_dev_received - did this packet pass the hardware of an inbound policy?
- * @pol: policy
- * @skb: received packet without a sec_path
- *
- * Hardware that holds @pol lets a packet up only if it satisfies the policy.
- * That vouches for packets that came in through it, or through a VLAN on it. A
- * bridge or a macvlan has other ways in.
- *
- * Context: softirq or process.
- * Return: true if @pol is offloaded to the device that received @skb.
- */
-bool xfrm_dev_received(const struct xfrm_policy *pol, const struct sk_buff *skb)
-{
-	struct net_device *dev;
-	bool passed = false;
-
-	if (pol->xdo.type != XFRM_DEV_OFFLOAD_PACKET)
-		return false;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&pol->xdo);
-	if (dev && skb->dev)
-		passed = dev == skb->dev ||
-			 (is_vlan_dev(skb->dev) &&
-			  vlan_dev_real_dev(skb->dev) == dev);
-	rcu_read_unlock();
-
-	return passed;
-}
-
-/**
  * xfrm_packet_offload_keeps - may an SA become what an update asks for?
  * @x: valid SA
  * @update: what it is to become

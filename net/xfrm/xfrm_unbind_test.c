@@ -1490,6 +1490,7 @@ static void convert_moves_nothing(struct kunit *test)
 		pol[i]->xdo.type = p->chain[i] == 's' ?
 				   XFRM_DEV_OFFLOAD_UNSPECIFIED :
 				   XFRM_DEV_OFFLOAD_PACKET;
+		pol[i]->xdo.dir = XFRM_DEV_OFFLOAD_OUT;
 		hlist_add_head(&pol[i]->bydst, &chain);
 		list_add(&pol[i]->walk.all, &all);
 	}

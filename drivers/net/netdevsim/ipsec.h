@@ -95,8 +95,12 @@ enum nsim_ipsec_delay_target {
  * @no_counters: it cannot tell where it stopped
  * @vanish:	it is gone, and the host does not know yet
  * @plain_out:	frames leave as they are, whatever policy protects them
- * @plain_in:	plain frames come in, whatever policy protects them
  * @wrong_csum:	checksums that the stack leaves to the device are not filled in
+ * @plain_in:	what comes in, plain or decrypted, meets no policy of the device:
+ *		it is the stack that asks its policies
+ * @no_secpath:	the stack is not told which SA decrypted a frame
+ * @false_secpath: the stack is told that the SA which a policy asks for decrypted
+ *		a frame that is plain
  * @any_icv:	frames are accepted with any ICV
  * @no_window:	frames are accepted again
  * @no_limits:	SAs carry packets beyond their limits
@@ -117,6 +121,8 @@ struct nsim_ipsec_faults {
 	bool plain_out;
 	bool plain_in;
 	bool wrong_csum;
+	bool no_secpath;
+	bool false_secpath;
 	bool any_icv;
 	bool no_window;
 	bool no_limits;

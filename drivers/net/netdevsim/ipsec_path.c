@@ -311,9 +311,11 @@ static struct sk_buff *nsim_ipsec_rx_packet(struct nsim_ipsec *hw, struct nsim_i
 	}
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, &inner);
-	if (policy && !nsim_ipsec_policy_accepts(policy, sa))
+	if (policy && !READ_ONCE(hw->faults.plain_in) &&
+	    !nsim_ipsec_policy_accepts(policy, sa))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
-	if (!nsim_ipsec_rx_attach(sa, skb, CRYPTO_SUCCESS))
+	if (!READ_ONCE(hw->faults.no_secpath) &&
+	    !nsim_ipsec_rx_attach(sa, skb, CRYPTO_SUCCESS))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_DROPPED);
 
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_DECRYPTED);
@@ -365,14 +367,28 @@ static struct sk_buff *nsim_ipsec_rx_esp(struct nsim_ipsec *hw, struct sk_buff *
 	return nsim_ipsec_rx_packet(hw, sa, skb, flow);
 }
 
+static void nsim_ipsec_rx_attach_any(struct nsim_ipsec *hw, struct sk_buff *skb,
+				     const struct nsim_ipsec_policy *policy)
+{
+	struct nsim_ipsec_sa *sa;
+	unsigned long slot;
+
+	xa_for_each(&hw->sa_slots, slot, sa)
+		if (sa->dir == XFRM_DEV_OFFLOAD_IN && nsim_ipsec_policy_accepts(policy, sa) &&
+		    nsim_ipsec_rx_attach(sa, skb, CRYPTO_SUCCESS))
+			return;
+}
+
 static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff *skb,
 					   const struct nsim_ipsec_flow *flow)
 {
 	const struct nsim_ipsec_policy *policy;
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, flow);
-	if (policy && !READ_ONCE(hw->faults.plain_in) &&
-	    (policy->action == XFRM_POLICY_BLOCK || policy->requires_esp))
+	if (policy && READ_ONCE(hw->faults.false_secpath))
+		nsim_ipsec_rx_attach_any(hw, skb, policy);
+	else if (policy && !READ_ONCE(hw->faults.plain_in) &&
+		 (policy->action == XFRM_POLICY_BLOCK || policy->requires_esp))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
 
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_PLAIN);

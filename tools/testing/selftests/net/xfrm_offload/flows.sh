@@ -82,7 +82,7 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 	ctl "$host" "$@"
 }
 
-# PRIORITY, LEVEL: other than 100 and required. POLICY_WORDS: more words.
+# PRIORITY, LEVEL, REQID: other than 100, required and N. POLICY_WORDS: more words.
 policy() # HOST add|update|delete N out|in [OFFLOAD]
 {
 	local host=$1 verb=$2 n=$3 dir=$4 from=$1 offload=OFFLOAD_$1
@@ -103,7 +103,7 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 		[[ $offload != packet ]] ||
 			set -- "$@" offload packet dev "${OFFLOAD_TO[$host]}"
 		set -- "$@" tmpl src "${!end_src}" dst "${!end_dst}" \
-			proto esp reqid "$n" mode "$MODE" \
+			proto esp reqid "${REQID:-$n}" mode "$MODE" \
 			level "${LEVEL:-required}"
 	fi
 	ctl "$host" "$@"

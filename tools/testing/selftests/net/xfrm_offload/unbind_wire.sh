@@ -100,6 +100,8 @@ run() # CAUSE
 	local n
 
 	hosts_up && every_kind_of_flow || { not_ok "$1: set-up"; return; }
+	# In every other round the NIC leaves its inbound policies to the stack.
+	nic_fault left plain_in "$((++ROUND % 2))"
 	FLOWS_OF[$1]=$(flow_numbers)
 	check "$1: the NIC goes under load" lose_the_nic "$1"
 	for n in $(flow_numbers); do
@@ -128,6 +130,7 @@ ask()
 }
 
 declare -A FLOWS_OF
+ROUND=0
 tap_header
 begin
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"

@@ -280,6 +280,29 @@ in_clear()
 		"$(answers_of_local)" "$FRESH"
 }
 
+# What local decrypts, under a policy that asks for another SA.
+for_another_sa()
+{
+	local n
+
+	witness other || { bad XO-IN-5 "the witness cannot record"; return; }
+	for n in $(flow_numbers); do
+		REQID=$((n + 10000)) batch policy local update "$n" in
+	done
+	run_batch local
+	for n in $(flow_numbers); do
+		ping_count remote "$n" 2 0.1
+		batch policy local update "$n" in
+	done
+	run_batch local
+	fresh_pings
+	witness_end other "$CLEARTEXT" || { bad XO-IN-5 "the recording is not complete"; return; }
+	equal XO-IN-5 "fresh requests, under a policy for their SA, that were answered" \
+		"$FRESH" $((${#FLOWS[@]} - FIRST_FLOW))
+	equal XO-IN-5 "answers on the wire, those to the fresh requests among them" \
+		"$(answers_of_local)" "$FRESH"
+}
+
 group_inbound()
 {
 	local n
@@ -296,4 +319,5 @@ group_inbound()
 	refused_is_counted failed replay \
 		resent XO-IN-3 forge "frames with a wrong ICV"
 	in_clear
+	for_another_sa
 }
