@@ -12,7 +12,7 @@
  * @xp: the policy, claimed by an unbind
  *
  * Index, priority, selector and templates stay, and the place in the chain:
- * xfrm_policy_wins() goes on to be true. So no lookup misses the policy or meets
+ * offload_first goes on to be true. So no lookup misses the policy or meets
  * another one, and the cost does not depend on what else is in the chain.
  * Bundles built under the policy become stale.
  *

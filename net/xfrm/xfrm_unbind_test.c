@@ -1490,7 +1490,7 @@ static void convert_moves_nothing(struct kunit *test)
 		pol[i]->xdo.type = p->chain[i] == 's' ?
 				   XFRM_DEV_OFFLOAD_UNSPECIFIED :
 				   XFRM_DEV_OFFLOAD_PACKET;
-		pol[i]->xdo.dir = XFRM_DEV_OFFLOAD_OUT;
+		pol[i]->offload_first = p->chain[i] != 's';
 		hlist_add_head(&pol[i]->bydst, &chain);
 		list_add(&pol[i]->walk.all, &all);
 	}
@@ -1509,7 +1509,7 @@ static void convert_moves_nothing(struct kunit *test)
 	i = 0;
 	hlist_for_each_entry(found, &chain, bydst) {
 		KUNIT_EXPECT_PTR_EQ_MSG(test, found, pol[i], "place %d", i);
-		KUNIT_EXPECT_EQ(test, xfrm_policy_wins(found),
+		KUNIT_EXPECT_EQ(test, found->offload_first,
 				p->chain[i] != 's');
 		i++;
 	}

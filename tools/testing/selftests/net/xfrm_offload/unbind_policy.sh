@@ -41,7 +41,9 @@ mixed_policies()
 	pol software fwd 50 src $B dst $A &&
 	pol software out 30 src $A dst $C proto udp dport 1006 &&
 	pol software out 20 src 10.1.0.0/16 dst $C proto udp dport 1007 &&
-	pol nic0 out 120 src $A dst $C
+	pol nic0 out 120 src $A dst $C &&
+	pol nic0 out 35 src 0.0.0.0/0 dst 0.0.0.0/0 proto udp dport 500 &&
+	pol software out 15 src 10.0.0.0/8 dst 10.0.0.0/8 proto udp dport 1004
 }
 
 policies() # JQ-FIELDS
@@ -73,6 +75,7 @@ all_meet()
 	meets $B 1001; meets $B 1002; meets $B 1003; meets $B 1004
 	meets 10.2.0.9 1004; meets 10.2.5.9 1009
 	meets $C 1006; meets $C 1007
+	meets $B 500; meets $C 500; meets 10.2.0.9 500
 }
 
 where_they_stand()
@@ -85,10 +88,10 @@ where_they_stand()
 		mixed_policies
 	before=$(policies .index,.priority,.dir,.action,.sel,.tmpls)
 	is "the NIC has some" "$(spd left |
-		jq '[.[] | select(.offload.dev == "nic0")] | length')" 7
+		jq '[.[] | select(.offload.dev == "nic0")] | length')" 8
 	met=$(all_meet | paste -sd' ')
-	is "offloaded policies win against better ones of software" \
-		"$met" "50 40 45 55 200 220 120 120"
+	is "offloaded ones before software, by priority among themselves" \
+		"$met" "50 40 100 100 200 200 120 120 35 35 35"
 
 	nic_del left
 	after=$(policies .index,.priority,.dir,.action,.sel,.tmpls)
