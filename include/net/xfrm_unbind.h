@@ -86,6 +86,9 @@ int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol);
 int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
 			struct xfrm_user_offload *xuo,
 			struct netlink_ext_ack *extack);
+int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
+			      const struct net_device *dev,
+			      struct netlink_ext_ack *extack);
 
 void xfrm_dev_enter(struct net_device *dev);
 void xfrm_dev_leave(struct net_device *dev);
@@ -132,6 +135,14 @@ bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 static inline int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
 				      struct xfrm_user_offload *xuo,
 				      struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static inline int xfrm_offload_suits_policy(const struct xfrm_policy *xp,
+					    u8 dir,
+					    const struct net_device *dev,
+					    struct netlink_ext_ack *extack)
 {
 	return 0;
 }

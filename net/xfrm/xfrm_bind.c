@@ -553,6 +553,115 @@ static void xfrm_bind_undo_state(struct net_device *dev, struct xfrm_state *x)
 	xfrm_bind_exit(dev);
 }
 
+/* No driver tells its device the family of what is in a tunnel, and the stack
+ * routes a packet of packet offload by the inner family only.
+ */
+static int xfrm_offload_suits_tunnel(const struct net_device *dev, u16 inner,
+				     u16 outer, struct netlink_ext_ack *extack)
+{
+	if (inner == outer)
+		return 0;
+
+	NL_SET_ERR_MSG_FMT(extack,
+			   "%s cannot do packet offload of IPv%d in an IPv%d tunnel",
+			   dev->name, inner == AF_INET ? 4 : 6,
+			   outer == AF_INET ? 4 : 6);
+	return -EOPNOTSUPP;
+}
+
+/* Packet offload: could packets of this SA ever pass the device? A selector
+ * without a family leaves the answer to the policy.
+ */
+static int xfrm_offload_suits_state(const struct xfrm_state *x,
+				    struct netlink_ext_ack *extack)
+{
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ ||
+	    x->props.mode == XFRM_MODE_TRANSPORT || !x->sel.family)
+		return 0;
+
+	return xfrm_offload_suits_tunnel(x->xso.dev, x->sel.family,
+					 x->props.family, extack);
+}
+
+/* The SA that outbound packets of a template with an SPI find, or NULL */
+static struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
+						   const struct xfrm_tmpl *tmpl)
+{
+	const xfrm_address_t *daddr = &tmpl->id.daddr;
+
+	if (!tmpl->id.spi)
+		return NULL;
+	if (tmpl->mode == XFRM_MODE_TRANSPORT)
+		daddr = &xp->selector.daddr;
+
+	return xfrm_state_lookup(xp_net(xp), xp->mark.v & xp->mark.m, daddr,
+				 tmpl->id.spi, tmpl->id.proto,
+				 tmpl->encap_family);
+}
+
+/**
+ * xfrm_offload_suits_policy - would a policy find what its templates name?
+ * @xp: policy that is about to be added
+ * @dir: its direction, XFRM_POLICY_*
+ * @dev: the device that it is to be offloaded to, or NULL
+ * @extack: where a refusal is explained
+ *
+ * A policy finds SAs of its own device only. One that names an SA by its SPI
+ * while that is elsewhere would drop every packet. An SA that comes later is
+ * not known here; then XfrmOutOffloadMismatch counts the packets.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0; -EOPNOTSUPP if the device lacks what the policy needs; -ENXIO if
+ * an SA that it names is elsewhere.
+ */
+int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
+			      const struct net_device *dev,
+			      struct netlink_ext_ack *extack)
+{
+	const struct xfrm_tmpl *tmpl;
+	struct xfrm_state *x;
+	int err = 0;
+	int i;
+
+	for (i = 0; dev && !err && i < xp->xfrm_nr; i++) {
+		tmpl = &xp->xfrm_vec[i];
+		if (tmpl->mode != XFRM_MODE_TRANSPORT)
+			err = xfrm_offload_suits_tunnel(dev, xp->family,
+							tmpl->encap_family,
+							extack);
+	}
+
+	for (i = 0; dir == XFRM_POLICY_OUT && !err && i < xp->xfrm_nr; i++) {
+		const struct net_device *on = NULL;
+
+		tmpl = &xp->xfrm_vec[i];
+		x = xfrm_offload_named_state(xp, tmpl);
+		if (!x)
+			continue;
+
+		rcu_read_lock();
+		if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
+			on = xfrm_offload_live_dev(&x->xso);
+		if (READ_ONCE(x->km.state) == XFRM_STATE_VALID && on != dev) {
+			err = -ENXIO;
+			if (on)
+				NL_SET_ERR_MSG_FMT(extack,
+						   "The SA with SPI 0x%x that the policy names is on %s",
+						   ntohl(tmpl->id.spi), on->name);
+			else
+				NL_SET_ERR_MSG_FMT(extack,
+						   "%s does not have the SA with SPI 0x%x that the policy names",
+						   dev->name, ntohl(tmpl->id.spi));
+		}
+		rcu_read_unlock();
+		xfrm_state_put(x);
+	}
+
+	return err;
+}
+EXPORT_SYMBOL_GPL(xfrm_offload_suits_policy);
+
 /**
  * xfrm_bind_state - offload an SA to its device
  * @x: SA with xso.dev, xso.real_dev, xso.type and xso.dir filled in, and a
@@ -573,6 +682,10 @@ int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 	bool larval = x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	struct net_device *dev = x->xso.dev;
 	int err;
+
+	err = xfrm_offload_suits_state(x, extack);
+	if (err)
+		return err;
 
 	err = xfrm_bind_enter(dev, extack);
 	if (err)
@@ -611,7 +724,13 @@ int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 {
 	struct net_device *dev = xp->xdo.dev;
+	u8 dir = xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT ? XFRM_POLICY_OUT :
+						       XFRM_POLICY_IN;
 	int err;
+
+	err = xfrm_offload_suits_policy(xp, dir, dev, extack);
+	if (err)
+		return err;
 
 	err = xfrm_bind_enter(dev, extack);
 	if (err)
@@ -630,27 +749,6 @@ int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack)
 	xfrm_bind_go_live(&xp->xdo);
 	xfrm_bind_settle_policy(dev, xp);
 	return 0;
-}
-
-/**
- * xfrm_bind_has_twin - is there a valid SA that a packet for @x would find?
- * @x: an SA that is not in the SAD
- *
- * Return: true if there is.
- */
-bool xfrm_bind_has_twin(struct xfrm_state *x)
-{
-	struct xfrm_state *y;
-	bool valid;
-
-	y = xfrm_state_lookup(xs_net(x), x->mark.v & x->mark.m, &x->id.daddr,
-			      x->id.spi, x->id.proto, x->props.family);
-	if (!y)
-		return false;
-	valid = READ_ONCE(y->km.state) == XFRM_STATE_VALID;
-	xfrm_state_put(y);
-
-	return valid;
 }
 
 /**
@@ -680,7 +778,7 @@ int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
 	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_TWIN ||
 	    xfrm_state_is_invalid(x))
 		return 0;
-	if (xfrm_bind_has_twin(x)) {
+	if (xfrm_state_has_twin(x)) {
 		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
 		return 0;
 	}

@@ -60,7 +60,6 @@ void xfrm_bind_policy_again(struct net_device *dev, struct xfrm_policy *xp);
 void xfrm_bind_release(struct xfrm_dev_offload *xdo);
 bool xfrm_bind_on(struct net_device *dev, const struct net_device *lower);
 bool xfrm_bind_flush(struct net_device *dev);
-bool xfrm_bind_has_twin(struct xfrm_state *x);
 void xfrm_bind_claim_deferred(struct xfrm_state *x,
 			      struct xfrm_bind_batch *batch);
 void xfrm_bind_end_claimed(struct xfrm_bind_batch *batch);
@@ -87,6 +86,7 @@ struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
 					   const xfrm_address_t *daddr,
 					   __be32 spi, u8 proto,
 					   unsigned short family);
+bool xfrm_state_has_twin(const struct xfrm_state *x);
 u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		     const struct flowi *fl, unsigned short family);
 void xfrm_unbound_audit(struct xfrm_state *x);
@@ -139,6 +139,7 @@ static inline bool xfrm_state_is_invalid(const struct xfrm_state *x)
 /* What stands for a template, and carries no packet of it, in xfrm_state_find() */
 #define XFRM_STANDS		1	/* an optional template blocks */
 #define XFRM_STANDS_SOON	2	/* an SA is about to be there */
+#define XFRM_STANDS_ELSEWHERE	4	/* on another device, or on none */
 
 /* Packet offload: do policy and SA have the same device? */
 static inline bool xfrm_offload_agrees(const struct xfrm_policy *pol,

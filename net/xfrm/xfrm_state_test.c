@@ -376,6 +376,127 @@ static void asked_or_not(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID; /* for sad_exit() */
 }
 
+/* --- policy and SA on two sides ------------------------------------------- */
+
+struct mismatch_param {
+	const char *name;
+	u8 type;
+	bool policy_on_device, named, larval;
+	int err, counted;
+};
+
+static const struct mismatch_param mismatch_params[] = {
+	{ "both in software", XFRM_DEV_OFFLOAD_UNSPECIFIED },
+	{ "both on the device", XFRM_DEV_OFFLOAD_PACKET, true },
+	{ "SA in software, named", XFRM_DEV_OFFLOAD_UNSPECIFIED, true, true,
+	  false, -ENXIO, 1 },
+	{ "SA in software", XFRM_DEV_OFFLOAD_UNSPECIFIED, true, false,
+	  true, -EKEYREVOKED, 1 },
+	{ "SA of crypto offload, named", XFRM_DEV_OFFLOAD_CRYPTO, true, true,
+	  false, -ENXIO, 1 },
+	{ "SA on the device, named", XFRM_DEV_OFFLOAD_PACKET, false, true,
+	  false, -ENXIO, 1 },
+	{ "SA on the device", XFRM_DEV_OFFLOAD_PACKET, false, false,
+	  true, -EKEYREVOKED, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mismatch, mismatch_params, name);
+
+static unsigned long mismatches(void)
+{
+	return snmp_fold_field((void __percpu *)init_net.mib.xfrm_statistics,
+			       LINUX_MIB_XFRMOUTOFFLOADMISMATCH);
+}
+
+static void mismatch_is_told(struct kunit *test)
+{
+	const struct mismatch_param *p = test->param_value;
+	struct sad_ctx *ctx = test->priv;
+	unsigned long before = mismatches();
+	struct xfrm_state *x;
+	int err;
+
+	x = sad_insert(test, XFRM_STATE_VALID, p->type);
+	if (p->policy_on_device)
+		policy_on_device(test);
+	if (p->type != XFRM_DEV_OFFLOAD_UNSPECIFIED) {
+		x->xso.dev = ctx->dev;
+		x->xso.live = true;
+	}
+	ctx->tmpl->id.spi = p->named ? SPI(0) : 0;
+	KUNIT_EXPECT_PTR_EQ(test, sad_find(test, &err), p->err ? NULL : x);
+	KUNIT_EXPECT_EQ(test, err, p->err);
+	KUNIT_EXPECT_EQ(test, km.acquire, p->larval);
+	KUNIT_EXPECT_EQ(test, mismatches() - before, p->counted);
+
+	/* what is known when the policy is added */
+	ctx->tmpl->id.spi = SPI(0);
+	ctx->pol->selector.daddr.a4 = THERE;
+	KUNIT_EXPECT_EQ(test,
+			xfrm_offload_suits_policy(ctx->pol, XFRM_POLICY_OUT,
+						  p->policy_on_device ?
+						  ctx->dev : NULL, NULL),
+			p->err ? -ENXIO : 0);
+	KUNIT_EXPECT_EQ(test,
+			xfrm_offload_suits_policy(ctx->pol, XFRM_POLICY_IN,
+						  p->policy_on_device ?
+						  ctx->dev : NULL, NULL), 0);
+	x->xso.live = false;
+	x->xso.dev = NULL;
+}
+
+struct exact_param {
+	const char *name;
+	struct xfrm_mark mark;
+	int found;	/* -1: none */
+};
+
+/* Two SAs of one SPI: mark 1/1 and mark 1/3 */
+static const struct exact_param exact_params[] = {
+	{ "the first", { 1, 1 }, 0 },
+	{ "the second", { 1, 3 }, 1 },
+	{ "its bits beyond the mask do not count", { 5, 3 }, 1 },
+	{ "another mask", { 1, 7 }, -1 },
+	{ "another mark", { 2, 3 }, -1 },
+	{ "none", { 0, 0 }, -1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(exact, exact_params, name);
+
+static void exact_mark_is_found(struct kunit *test)
+{
+	const struct exact_param *p = test->param_value;
+	struct xfrm_state *x[2], *y;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		x[i] = sad_state(test);
+		x[i]->mark = exact_params[i].mark;
+		xfrm_state_insert(x[i]);
+	}
+	spin_lock_bh(&init_net.xfrm.xfrm_state_lock);
+	y = xfrm_state_lookup_exact(&init_net, &p->mark, &x[0]->id.daddr,
+				    SPI(0), IPPROTO_ESP, AF_INET);
+	spin_unlock_bh(&init_net.xfrm.xfrm_state_lock);
+	KUNIT_EXPECT_PTR_EQ(test, y, p->found < 0 ? NULL : x[p->found]);
+}
+
+/* An SA of any source stands for a template, too. */
+static void wildcard_source_stands(struct kunit *test)
+{
+	struct sad_ctx *ctx = test->priv;
+	struct xfrm_state *x = sad_state(test);
+	int err;
+
+	x->props.saddr.a4 = 0;
+	x->km.state = XFRM_STATE_INVALID;
+	x->xso.type = XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_state_insert(x);
+	ctx->tmpl->optional = 1;
+	KUNIT_EXPECT_NULL(test, sad_find(test, &err));
+	KUNIT_EXPECT_EQ(test, err, -EKEYREVOKED);
+}
+
 static void valid_beside_invalid_is_found(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -397,6 +518,9 @@ static struct kunit_case find_cases[] = {
 	KUNIT_CASE(larval_takes_no_name_that_came_meanwhile),
 	KUNIT_CASE(larval_has_a_name_that_is_free),
 	KUNIT_CASE_PARAM(asked_or_not, asked_gen_params),
+	KUNIT_CASE_PARAM(mismatch_is_told, mismatch_gen_params),
+	KUNIT_CASE(wildcard_source_stands),
+	KUNIT_CASE_PARAM(exact_mark_is_found, exact_gen_params),
 	KUNIT_CASE(valid_beside_invalid_is_found),
 	{}
 };

@@ -910,7 +910,7 @@ int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 		return 0;
 	if (!xfrm_tail_name(tails, x, &name))
 		return 0;
-	if (xfrm_bind_has_twin(x)) {
+	if (xfrm_state_has_twin(x)) {
 		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
 		return 0;
 	}

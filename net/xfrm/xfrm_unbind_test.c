@@ -16,7 +16,7 @@ struct fake_nic {
 	int state_add, state_unbind, state_delete, state_free;
 	int policy_add, policy_delete, policy_free;
 	int room;
-	int refuse;
+	int refuse, refuse_policy;
 	int unbind_says;
 	u64 seq;
 	struct rcu_gp_oldstate grace;
@@ -72,7 +72,7 @@ static int fake_policy_add(struct xfrm_policy *xp,
 			   struct netlink_ext_ack *extack)
 {
 	nic.policy_add++;
-	return nic.refuse;
+	return nic.refuse_policy ?: nic.refuse;
 }
 
 static void fake_policy_delete(struct xfrm_policy *xp)
@@ -688,7 +688,95 @@ static void unbind_waits_for_its_own_callbacks(struct kunit *test)
 	slow_exit();
 }
 
+/* What no device does, whatever its driver says. */
+struct suit_param {
+	const char *name;
+	u16 inner, outer;
+	u8 dir, mode;
+	int err;
+};
+
+static const struct suit_param suit_params[] = {
+	{ "IPv4 in IPv4", AF_INET, AF_INET, XFRM_DEV_OFFLOAD_OUT,
+	  XFRM_MODE_TUNNEL, 0 },
+	{ "IPv6 in IPv6, inbound", AF_INET6, AF_INET6, XFRM_DEV_OFFLOAD_IN,
+	  XFRM_MODE_TUNNEL, 0 },
+	{ "IPv4 in IPv6", AF_INET, AF_INET6, XFRM_DEV_OFFLOAD_OUT,
+	  XFRM_MODE_TUNNEL, -EOPNOTSUPP },
+	{ "IPv6 in IPv4, inbound", AF_INET6, AF_INET, XFRM_DEV_OFFLOAD_IN,
+	  XFRM_MODE_TUNNEL, -EOPNOTSUPP },
+	{ "IPv6 in IPv4, BEET", AF_INET6, AF_INET, XFRM_DEV_OFFLOAD_OUT,
+	  XFRM_MODE_BEET, -EOPNOTSUPP },
+};
+
+KUNIT_ARRAY_PARAM_DESC(suit, suit_params, name);
+
+static void only_what_works_is_taken(struct kunit *test)
+{
+	const struct suit_param *p = test->param_value;
+	struct bind_ctx *ctx = test->priv;
+	struct netlink_ext_ack extack = {};
+	struct xfrm_policy *xp;
+	struct xfrm_state *x;
+	char *name = ctx->dev->name;
+
+	x = xfrm_state_alloc(&init_net);
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->sel.family = p->inner;
+	x->props.family = p->outer;
+	x->props.mode = p->mode;
+	x->km.state = XFRM_STATE_VALID;
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	x->xso.dir = p->dir;
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, &extack), p->err);
+	KUNIT_EXPECT_EQ(test, nic.state_add, !p->err);
+	if (p->err) {
+		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
+		KUNIT_EXPECT_NOT_NULL(test, strstr(extack._msg ?: "", name));
+		xfrm_bind_release(&x->xso);
+	}
+	drop_state(x);
+
+	xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, xp);
+	xp->family = p->inner;
+	xp->xfrm_nr = 1;
+	xp->xfrm_vec[0].encap_family = p->outer;
+	xp->xfrm_vec[0].mode = p->mode;
+	hold_dev(&xp->xdo, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	xp->xdo.dir = p->dir;
+	KUNIT_EXPECT_EQ(test, xfrm_bind_policy(xp, NULL), p->err);
+	KUNIT_EXPECT_EQ(test, nic.policy_add, !p->err);
+	if (p->err)
+		xfrm_bind_release(&xp->xdo);
+	drop_policy(xp);
+}
+
+/* Software and crypto offload do all of it, and a selector need not say. */
+static void what_software_does_is_taken(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		x = xfrm_state_alloc(&init_net);
+		KUNIT_ASSERT_NOT_NULL(test, x);
+		x->sel.family = i ? AF_UNSPEC : AF_INET;
+		x->props.family = AF_INET6;
+		x->props.mode = XFRM_MODE_TUNNEL;
+		x->km.state = XFRM_STATE_VALID;
+		hold_dev(&x->xso, ctx->dev, i ? XFRM_DEV_OFFLOAD_PACKET :
+						XFRM_DEV_OFFLOAD_CRYPTO);
+		x->xso.dir = XFRM_DEV_OFFLOAD_IN;
+		KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+		drop_state(x);
+	}
+}
+
 static struct kunit_case bind_cases[] = {
+	KUNIT_CASE_PARAM(only_what_works_is_taken, suit_gen_params),
+	KUNIT_CASE(what_software_does_is_taken),
 	KUNIT_CASE(bind_delete_then_free),
 	KUNIT_CASE(bind_refused_leaves_nothing),
 	KUNIT_CASE(bind_refused_while_leaving),
@@ -1033,6 +1121,48 @@ static void rebind_loses_what_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
 }
 
+/* Without the policy the new hardware sends packets of it as they are: of those
+ * that are marked already, none may find an SA. Inbound nothing can be sent.
+ */
+static void rebind_refuses_the_policy(struct kunit *test, u8 dir)
+{
+	struct xfrm_state *out = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *in = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, out);
+	struct xfrm_policy *xp = new_policy(test);
+	bool lost = dir == XFRM_DEV_OFFLOAD_OUT;
+
+	in->xso.dir = XFRM_DEV_OFFLOAD_IN;
+	xp->xdo.dir = dir;
+	suspend(test);
+	nic.refuse_policy = -ENOSPC;
+	rebind(test);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
+	KUNIT_EXPECT_EQ(test, out->km.state,
+			lost ? XFRM_STATE_INVALID : XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, in->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, crypto->km.state, XFRM_STATE_VALID);
+	skb = last_stop(skb, out);
+	KUNIT_EXPECT_EQ(test, !skb, lost);
+	kfree_skb(skb);
+	drop_policy(xp);
+	drop_state(out);
+	drop_state(in);
+	drop_state(crypto);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+}
+
+static void rebind_refuses_an_outbound_policy(struct kunit *test)
+{
+	rebind_refuses_the_policy(test, XFRM_DEV_OFFLOAD_OUT);
+}
+
+static void rebind_refuses_an_inbound_policy(struct kunit *test)
+{
+	rebind_refuses_the_policy(test, XFRM_DEV_OFFLOAD_IN);
+}
+
 static void rebind_needs_the_numbers(struct kunit *test)
 {
 	struct xfrm_state *packet = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -1158,8 +1288,11 @@ static void lower_device_sees_the_deleted(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, nic.lower));
 	drop_state(x);
 
+	/* a device that holds nothing but policies */
 	xp = new_policy(test);
 	xp->xdo.real_dev = nic.lower;
+	KUNIT_EXPECT_TRUE(test, bound_on_lower(test, ctx->dev, nic.lower));
+	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, ctx->dev));
 	xp->walk.dead = 1;
 	xfrm_dev_policy_delete(xp);
 	KUNIT_EXPECT_TRUE(test, nic.policy_free ||
@@ -1278,6 +1411,8 @@ static void broken_sa_is_not_rebound(struct kunit *test)
 static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(rebind_carries_the_numbers),
 	KUNIT_CASE(rebind_loses_what_is_refused),
+	KUNIT_CASE(rebind_refuses_an_outbound_policy),
+	KUNIT_CASE(rebind_refuses_an_inbound_policy),
 	KUNIT_CASE(rebind_needs_the_numbers),
 	KUNIT_CASE(rebind_forgets_the_deleted),
 	KUNIT_CASE(suspended_device_takes_nothing),
@@ -1438,7 +1573,38 @@ static void add_raced_by_a_deletion(struct kunit *test)
 	drop_twins(test, &t);
 }
 
+/* Of the SAs that answer to a name, one that carries nothing is found first. */
+static void twin_behind_a_larval_one(struct kunit *test)
+{
+	struct xfrm_user_offload xuo = {
+		.ifindex = INT_MAX,
+		.flags = XFRM_OFFLOAD_PACKET,
+	};
+	struct twins t = new_twins(test);
+	struct xfrm_state *larval = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, larval);
+	t.x->mark = (struct xfrm_mark){ .v = 1, .m = 1 };
+	t.y->mark = t.x->mark;
+	name_state(larval);
+	larval->km.state = XFRM_STATE_ACQ;
+	xfrm_state_hold(larval);
+	xfrm_state_insert(larval);
+
+	t.y->xso.flags = 0;
+	KUNIT_EXPECT_EQ(test,
+			xfrm_bind_new_state(&init_net, t.y, &xuo, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, t.y->xso.flags == XFRM_DEV_OFFLOAD_FLAG_TWIN);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+
+	larval->km.state = XFRM_STATE_VALID;
+	xfrm_state_delete(larval);
+	xfrm_state_put(larval);
+	drop_twins(test, &t);
+}
+
 static struct kunit_case twin_cases[] = {
+	KUNIT_CASE(twin_behind_a_larval_one),
 	KUNIT_CASE(update_needs_no_hardware),
 	KUNIT_CASE(update_raced_by_an_unbind),
 	KUNIT_CASE(update_raced_by_a_deletion),
@@ -1556,7 +1722,13 @@ struct adopt_param {
 static const struct adopt_param adopt_params[] = {
 	{ "legacy", 0, 1000, { 0x00000005 } },
 	{ "legacy, young", 0, 3, { 0x00000007 } },
+	{ "legacy, the oldest", 0, 1000, { 0x80000001 } },
+	{ "legacy, the first of all", 0, 32, { 0x80000001 } },
 	{ "bitmap, 64", 64, 5000, { 0x80000001, 0x1 } },
+	{ "bitmap, the oldest", 64, 5000, { 0x1, 0x80000000 } },
+	{ "bitmap, 96, the oldest", 96, 12345, { 0x1, 0, 0x80000000 } },
+	{ "esn, the oldest, of before the wrap", 128, 0x20000007eULL,
+	  { 0x1, 0, 0, 0x80000000 }, true },
 	{ "bitmap, young", 64, 2, { 0x3 } },
 	{ "bitmap, not a power of two", 96, 12345, { 0xdeadbeef, 0x55, 0x1 } },
 	{ "esn, 128", 128, 0x1ffffffffULL, { 1, 2, 4, 8 }, true },
@@ -1640,7 +1812,37 @@ static void adopt_goes_on_sending(struct kunit *test)
 	xfrm_state_put(x);
 }
 
+/* Without ESN there is no upper half, whatever holds the numbers. */
+static void adopt_without_esn(struct kunit *test)
+{
+	struct xfrm_dev_counters final = {
+		.seq = 0xfffffffeULL, .bytes = 1000, .packets = 10,
+	};
+	struct xfrm_replay_state_esn esn = {};
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
+	x->curlft.bytes = 1;
+	x->curlft.packets = 2;
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 0xfffffffe);
+	x->replay_esn = &esn;
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_EQ(test, esn.oseq, 0xfffffffe);
+	KUNIT_EXPECT_EQ(test, esn.oseq_hi, 0);
+	/* what was counted before stays, each time */
+	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 2001);
+	KUNIT_EXPECT_EQ(test, x->curlft.packets, 22);
+	x->replay_esn = NULL;
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_state_put(x);
+}
+
 static struct kunit_case adopt_cases[] = {
+	KUNIT_CASE(adopt_without_esn),
 	KUNIT_CASE_PARAM(adopt_keeps_the_window, adopt_gen_params),
 	KUNIT_CASE(adopt_goes_on_sending),
 	{}

@@ -113,6 +113,39 @@ struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
 }
 
 /**
+ * xfrm_state_has_twin - does a VALID SA answer to the name of a new one?
+ * @x: an SA, not in the SAD
+ *
+ * One that is larval or ends may stand before it.
+ *
+ * Context: process; takes the state lock of the netns.
+ * Return: whether there is one.
+ */
+bool xfrm_state_has_twin(const struct xfrm_state *x)
+{
+	struct net *net = read_pnet(&x->xs_net);
+	u16 family = x->props.family;
+	struct hlist_head *table;
+	struct xfrm_state *y;
+	bool found = false;
+
+	spin_lock_bh(&net->xfrm.xfrm_state_lock);
+	table = rcu_dereference_protected(net->xfrm.state_byspi,
+					  lockdep_is_held(&net->xfrm.xfrm_state_lock));
+	table += __xfrm_spi_hash(&x->id.daddr, x->id.spi, x->id.proto, family,
+				 net->xfrm.state_hmask);
+	hlist_for_each_entry(y, table, byspi)
+		found |= y->props.family == family && y->id.spi == x->id.spi &&
+			 y->id.proto == x->id.proto &&
+			 xfrm_addr_equal(&y->id.daddr, &x->id.daddr, family) &&
+			 (x->mark.v & x->mark.m & y->mark.m) == y->mark.v &&
+			 READ_ONCE(y->km.state) == XFRM_STATE_VALID;
+	spin_unlock_bh(&net->xfrm.xfrm_state_lock);
+
+	return found;
+}
+
+/**
  * xfrm_unbound_yield - may a new SA be added where an INVALID one is?
  * @x: the new SA
  * @old: in: an SA that the lookup key of @x finds, which is INVALID only if all
@@ -219,7 +252,8 @@ static bool xfrm_state_serves(struct xfrm_state *x,
  *
  * Context: inside rcu_read_lock().
  * Return: 0; XFRM_STANDS if an optional template blocks; with
- * XFRM_STANDS_SOON, if an SA is about to carry its packets.
+ * XFRM_STANDS_SOON, if an SA is about to carry its packets; with
+ * XFRM_STANDS_ELSEWHERE, if one would, were it on the policy's device.
  */
 u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		     const struct flowi *fl, unsigned short family)
@@ -236,7 +270,8 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		if (!xfrm_state_serves(x, pol, fl, family))
 			return 0;
 		return xfrm_offload_agrees(pol, x) ?
-		       XFRM_STANDS | XFRM_STANDS_SOON : XFRM_STANDS;
+		       XFRM_STANDS | XFRM_STANDS_SOON :
+		       XFRM_STANDS | XFRM_STANDS_ELSEWHERE;
 	default:
 		return 0;
 	}
