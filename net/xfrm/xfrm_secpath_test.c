@@ -548,7 +548,7 @@ static void in_policy_tmpl(struct secpath_ctx *ctx, struct xfrm_policy *xp,
 	tmpl->allalgs = 1;
 	tmpl->optional = p->optional;
 	if (p->odd == IN_SPI_ODD)
-		tmpl->id.spi = IN_SPI + 1;
+		tmpl->id.spi = ~IN_SPI;
 	if (p->type == IN_HW) {
 		xp->xdo.type = XFRM_DEV_OFFLOAD_PACKET;
 		xp->xdo.dir = XFRM_DEV_OFFLOAD_IN;

@@ -252,6 +252,7 @@ move_behind() # N
 # Of flows from ON_LINK on, the tunnel's ends are the addresses on the link: no
 # route has a gateway.
 eval "$(declare -f flow | sed '1s/flow/flow_of_lo/')"
+# shellcheck disable=SC2034 # what lib.sh reads
 flow() # N
 {
 	flow_of_lo "$1"
