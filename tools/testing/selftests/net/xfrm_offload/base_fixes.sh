@@ -247,6 +247,7 @@ move_behind() # N
 	ip -n left addr del "$ADDR_left/$PREFIX" dev lo
 	ip -n left route add "$ADDR_left/$PREFIX" via "$via"
 	ip -n behind addr add "$ADDR_left/$PREFIX" dev lo
+	policy left add "$1" fwd none
 }
 
 # Of flows from ON_LINK on, the tunnel's ends are the addresses on the link: no
