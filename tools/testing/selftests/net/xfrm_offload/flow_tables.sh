@@ -79,6 +79,7 @@ flow_tables() # OUT-ONLY PACKET LATER
 	is "flow table: software: takes it" "$(taken "$1")" 1
 
 	flow "$2"
+	policy left add "$2" fwd none
 	check "flow table: packet offload: is answered" ask flow-packet
 	is "1: flow table: does not take packet offload" "$(taken "$2")" 0
 	left ethtool -K nic0 esp-hw-offload off
