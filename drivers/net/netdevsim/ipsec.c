@@ -164,6 +164,7 @@ static void nsim_ipsec_advance_esn(struct xfrm_state *x)
 	spin_unlock_bh(&sa->lock);
 }
 
+#ifdef XFRM_DEV_UNBIND
 static void nsim_ipsec_tell_now(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa,
 				struct xfrm_state *x)
 {
@@ -182,6 +183,12 @@ static void nsim_ipsec_tell_now(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa,
 
 	xfrm_dev_state_now(x, &now);
 }
+#else
+static void nsim_ipsec_tell_now(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa,
+				struct xfrm_state *x)
+{
+}
+#endif
 
 /* Under x->lock. */
 static void nsim_ipsec_update_stats(struct xfrm_state *x)

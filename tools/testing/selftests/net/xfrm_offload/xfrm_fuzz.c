@@ -186,8 +186,18 @@ static struct nlmsghdr *migrate_request(void)
 	return nlh;
 }
 
+/* A key that no other SA has had, here or in a run before: a key goes on only from
+ * where it stopped.
+ */
+static uint64_t fresh_key(void)
+{
+	static uint32_t keys;
+
+	return (uint64_t)getpid() << 32 | ++keys;
+}
+
 /* Once at each of the addresses, or there may soon be nothing to migrate. */
-static struct nlmsghdr *sa_request(int type)
+static struct nlmsghdr *sa_request(int type, uint64_t key)
 {
 	struct {
 		struct xfrm_algo_aead algo;
@@ -198,6 +208,7 @@ static struct nlmsghdr *sa_request(int type)
 	struct xfrm_usersa_info *sa = mnl_nlmsg_put_extra_header(nlh, sizeof(*sa));
 	unsigned int n = roll(N_SAS);
 
+	memcpy(aead.key, &key, sizeof(key));
 	sa->family = n % 2 ? AF_INET6 : AF_INET;
 	sa->saddr = some_address(sa->family);
 	sa->id.daddr = some_address(sa->family);
@@ -410,10 +421,10 @@ static void one_request(void)
 
 	switch (roll(10)) {
 	case 0:
-		nlh = sa_request(XFRM_MSG_NEWSA);
+		nlh = sa_request(XFRM_MSG_NEWSA, chance(20) ? 0 : fresh_key());
 		break;
 	case 1:
-		nlh = sa_request(XFRM_MSG_UPDSA);
+		nlh = sa_request(XFRM_MSG_UPDSA, chance(20) ? 0 : fresh_key());
 		break;
 	case 2:
 		nlh = delete_request();
@@ -466,7 +477,7 @@ static void put_packet_offload(struct nlmsghdr *nlh)
 
 static void nth_add(const struct kind *kind)
 {
-	struct nlmsghdr *nlh = sa_request(XFRM_MSG_NEWSA);
+	struct nlmsghdr *nlh = sa_request(XFRM_MSG_NEWSA, fresh_key());
 	struct xfrm_usersa_info *sa = mnl_nlmsg_get_payload(nlh);
 	struct nlattr *attr;
 	int error;
