@@ -26,6 +26,8 @@
 /* The stock kernel, with which this one is compared, has no such header. */
 #ifdef XFRM_DEV_UNBIND
 #include <net/xfrm_unbind.h>
+#else
+static inline void xfrm_dev_state_exhausted(struct xfrm_state *x) { }
 #endif
 
 struct crypto_aead;
