@@ -258,10 +258,13 @@ refusals()
 # --- SAs, in and out again -------------------------------------------------------
 
 # What both ip and xfrmctl show of an SA or a policy, in an order that is nobody's.
-# ip 6.1 knows no packet offload, and shows the window of ESN elsewhere.
+# ip 6.1 knows no packet offload, and shows the window of ESN elsewhere. Without
+# /etc/protocols (netbase) it shows numbers of protocols.
 comparable()
 {
 	sed -E 's/[ \t]+$//; s/^[ \t]+//; s/^replay-window [0-9]+/replay-window/
+		s/ proto 1 / proto icmp /; s/ proto 6 / proto tcp /
+		s/ proto 17 / proto udp /; s/ proto 47 / proto gre /
 		s/^(crypto offload .*) mode (crypto|packet)$/\1/' |
 		grep -vE '^(dir (in|out)|extra-flag|nat-keepalive-interval|pcpu-num|lastused)' |
 		sort
