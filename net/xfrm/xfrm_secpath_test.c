@@ -50,7 +50,7 @@ static const struct merge_param merge_params[] = {
 KUNIT_ARRAY_PARAM_DESC(merge, merge_params, name);
 
 struct secpath_ctx {
-	struct net_device *dev;
+	struct net_device *dev, *above;
 	struct xfrm_state *sa[PATH_SAS];
 	struct napi_struct napi;
 };
@@ -59,6 +59,29 @@ static int no_poll(struct napi_struct *napi, int budget)
 {
 	return 0;
 }
+
+static int no_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	return -EOPNOTSUPP;
+}
+
+static void no_state_delete(struct xfrm_state *x)
+{
+}
+
+static int any_policy_add(struct xfrm_policy *xp,
+			  struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static const struct xfrmdev_ops policy_ops = {
+	.xdo_dev_state_add	= no_state_add,
+	.xdo_dev_state_delete	= no_state_delete,
+	.xdo_dev_policy_add	= any_policy_add,
+};
+
+static const struct net_device_ops no_ops = {};
 
 static int secpath_init(struct kunit *test)
 {
@@ -73,8 +96,13 @@ static int secpath_init(struct kunit *test)
 	}
 	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
 	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
-	ctx->dev->features |= NETIF_F_GRO;
+	ctx->dev->netdev_ops = &no_ops;
+	ctx->dev->xfrmdev_ops = &policy_ops;
+	ctx->dev->features |= NETIF_F_GRO | NETIF_F_HW_ESP;
+	KUNIT_ASSERT_EQ(test, register_netdev(ctx->dev), 0);
 	netif_napi_add(ctx->dev, &ctx->napi, no_poll);
+	ctx->above = alloc_netdev(0, "above%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->above);
 
 	return 0;
 }
@@ -85,7 +113,9 @@ static void secpath_exit(struct kunit *test)
 	int i;
 
 	netif_napi_del(&ctx->napi);
+	unregister_netdev(ctx->dev);
 	free_netdev(ctx->dev);
+	free_netdev(ctx->above);
 	for (i = 0; i < PATH_SAS; i++) {
 		ctx->sa[i]->type = NULL;
 		ctx->sa[i]->km.state = XFRM_STATE_DEAD;
@@ -450,6 +480,7 @@ struct in_param {
 	enum in_odd odd;
 	int mib;
 	bool optional;
+	bool above;	/* a VRF has made the packet one of its own device */
 };
 
 #define IN_HW	XFRM_DEV_OFFLOAD_PACKET
@@ -466,6 +497,12 @@ static const struct in_param in_params[] = {
 	{ "plain, tunnel", IN_HW, true, IN_PLAIN,
 	  LINUX_MIB_XFRMINTMPLMISMATCH },
 	{ "plain, optional", IN_HW, false, IN_PLAIN, 0, true },
+	{ "packet, transport, VRF", IN_HW, false, IN_GOOD, .above = true },
+	{ "packet, tunnel, VRF", IN_HW, true, IN_GOOD, .above = true },
+	{ "plain, VRF", IN_HW, false, IN_PLAIN, LINUX_MIB_XFRMINTMPLMISMATCH,
+	  .above = true },
+	{ "plain, tunnel, VRF", IN_HW, true, IN_PLAIN,
+	  LINUX_MIB_XFRMINTMPLMISMATCH, .above = true },
 	{ "reqid", IN_HW, false, IN_REQID_ODD, LINUX_MIB_XFRMINTMPLMISMATCH },
 	{ "reqid, tunnel", IN_HW, true, IN_REQID_ODD,
 	  LINUX_MIB_XFRMINTMPLMISMATCH },
@@ -533,9 +570,14 @@ static struct xfrm_policy *in_policy(struct kunit *test, u32 priority,
 }
 
 /* Its policy is on the device that the packet comes in by. */
-static void in_policy_tmpl(struct secpath_ctx *ctx, struct xfrm_policy *xp,
+static void in_policy_tmpl(struct kunit *test, struct xfrm_policy *xp,
 			   const struct in_param *p)
 {
+	struct secpath_ctx *ctx = test->priv;
+	struct xfrm_user_offload xuo = {
+		.ifindex = ctx->dev->ifindex,
+		.flags = XFRM_OFFLOAD_PACKET,
+	};
 	struct xfrm_tmpl *tmpl = &xp->xfrm_vec[0];
 
 	xp->xfrm_nr = 1;
@@ -549,17 +591,14 @@ static void in_policy_tmpl(struct secpath_ctx *ctx, struct xfrm_policy *xp,
 	tmpl->optional = p->optional;
 	if (p->odd == IN_SPI_ODD)
 		tmpl->id.spi = ~IN_SPI;
-	if (p->type == IN_HW) {
-		xp->xdo.type = XFRM_DEV_OFFLOAD_PACKET;
-		xp->xdo.dir = XFRM_DEV_OFFLOAD_IN;
-		xp->xdo.dev = ctx->dev;
-		xp->xdo.live = true;
-	}
+	if (p->type == IN_HW)
+		KUNIT_ASSERT_EQ(test,
+				xfrm_dev_policy_add(&init_net, xp, &xuo,
+						    XFRM_POLICY_IN, NULL), 0);
 }
 
 static void in_policy_drop(struct xfrm_policy *xp)
 {
-	xp->xdo.dev = NULL;
 	xfrm_policy_delete(xp, XFRM_POLICY_IN);
 }
 
@@ -611,6 +650,7 @@ static void in_offloaded(struct kunit *test, struct sk_buff *skb,
 
 static struct sk_buff *in_packet(struct kunit *test, const struct in_param *p)
 {
+	struct secpath_ctx *ctx = test->priv;
 	struct sk_buff *skb;
 	struct iphdr *iph;
 
@@ -620,6 +660,8 @@ static struct sk_buff *in_packet(struct kunit *test, const struct in_param *p)
 	iph->frag_off = 0;
 	iph->saddr = IN_THERE;
 	iph->daddr = IN_HERE;
+	if (p->above)
+		skb->dev = ctx->above;
 	if ((p->type == IN_HW && skb_sec_path(skb)) || p->odd == IN_STILL_ESP)
 		in_offloaded(test, skb, p->odd);
 
@@ -649,7 +691,6 @@ static bool in_check(struct sk_buff *skb)
 static void policy_wants_the_sa(struct kunit *test)
 {
 	const struct in_param *p = test->param_value;
-	struct secpath_ctx *ctx = test->priv;
 	struct xfrm_policy *xp = NULL, *better = NULL;
 	struct xfrm_state *x = in_state(test, p);
 	struct sk_buff *skb = in_packet(test, p);
@@ -669,7 +710,7 @@ static void policy_wants_the_sa(struct kunit *test)
 				0);
 	if (p->odd < IN_NO_POLICY) {
 		xp = in_policy(test, 100, XFRM_POLICY_ALLOW, false);
-		in_policy_tmpl(ctx, xp, p);
+		in_policy_tmpl(test, xp, p);
 		KUNIT_ASSERT_EQ(test,
 				xfrm_policy_insert(XFRM_POLICY_IN, xp, 1), 0);
 	}
@@ -701,14 +742,13 @@ static void policy_wants_the_sa(struct kunit *test)
 static void copy_keeps_its_sa(struct kunit *test)
 {
 	static const struct in_param good = { "", IN_HW, false, IN_GOOD };
-	struct secpath_ctx *ctx = test->priv;
 	struct xfrm_policy *xp = in_policy(test, 100, XFRM_POLICY_ALLOW, false);
 	struct xfrm_state *x = in_state(test, &good);
 	struct sk_buff *skb = in_packet(test, &good);
 	struct sk_buff *copy = skb_clone(skb, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, copy);
-	in_policy_tmpl(ctx, xp, &good);
+	in_policy_tmpl(test, xp, &good);
 	KUNIT_ASSERT_EQ(test, xfrm_policy_insert(XFRM_POLICY_IN, xp, 1), 0);
 	KUNIT_EXPECT_TRUE(test, in_check(skb));
 	KUNIT_EXPECT_NULL(test, xfrm_offload(skb));
