@@ -6,7 +6,6 @@
  */
 
 #include <kunit/test.h>
-#include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/tcp.h>
 #include <net/gro.h>
@@ -14,6 +13,8 @@
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/xfrm.h>
+
+#include "xfrm_test.h"
 
 #define PATH_SAS	2
 
@@ -94,15 +95,12 @@ static int secpath_init(struct kunit *test)
 		ctx->sa[i] = xfrm_state_alloc(&init_net);
 		KUNIT_ASSERT_NOT_NULL(test, ctx->sa[i]);
 	}
-	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
+	ctx->dev = fake_nic(test, "fakenic%d", &policy_ops);
 	ctx->dev->netdev_ops = &no_ops;
-	ctx->dev->xfrmdev_ops = &policy_ops;
-	ctx->dev->features |= NETIF_F_GRO | NETIF_F_HW_ESP;
+	ctx->dev->features |= NETIF_F_GRO;
 	KUNIT_ASSERT_EQ(test, register_netdev(ctx->dev), 0);
 	netif_napi_add(ctx->dev, &ctx->napi, no_poll);
-	ctx->above = alloc_netdev(0, "above%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->above);
+	ctx->above = fake_nic(test, "above%d", NULL);
 
 	return 0;
 }

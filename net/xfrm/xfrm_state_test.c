@@ -6,7 +6,6 @@
  */
 
 #include <kunit/test.h>
-#include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/xfrm.h>
@@ -14,6 +13,7 @@
 #include <trace/events/lock.h>
 
 #include "xfrm_bind.h"
+#include "xfrm_test.h"
 
 #define HERE	cpu_to_be32(0x0a4b0001)
 #define THERE	cpu_to_be32(0x0a4b0002)
@@ -127,10 +127,7 @@ static int sad_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	test->priv = ctx;
-	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
-	ctx->dev->xfrmdev_ops = &nic_ops;
-	ctx->dev->features |= NETIF_F_HW_ESP;
+	ctx->dev = fake_nic(test, "fakenic%d", &nic_ops);
 	ctx->refs = netdev_refcnt_read(ctx->dev);
 	ctx->pol = sad_policy(test);
 	ctx->tmpl = &ctx->pol->xfrm_vec[0];

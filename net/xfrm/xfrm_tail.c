@@ -545,13 +545,9 @@ bool xfrm_tail_waits(const struct xfrm_state *x)
 	return READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_STOPPING;
 }
 
-/**
- * xfrm_tail_stopped - the hardware of an SA has stopped
- * @x: SA with the numbers that the hardware told, if x->unbound.exact
- *
- * Context: under @x->lock.
- */
-void xfrm_tail_stopped(struct xfrm_state *x)
+/* An SA at @from steps on; one that has ended tells its numbers once stopped. */
+static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
+			   enum xfrm_tail_stage to)
 {
 	struct xfrm_tails *tails;
 
@@ -560,11 +556,23 @@ void xfrm_tail_stopped(struct xfrm_state *x)
 
 	tails = xfrm_tails_of(x);
 	spin_lock_bh(&tails->lock);
-	if (x->unbound.tail_stage == XFRM_TAIL_STOPPING)
+	if (x->unbound.tail_stage == from)
+		WRITE_ONCE(x->unbound.tail_stage, to);
+	else if (x->unbound.tail_stage == XFRM_TAIL_STOPPING &&
+		 to == XFRM_TAIL_STOPPED)
 		xfrm_tail_settle(tails, x, x->unbound.exact);
-	else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING)
-		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_STOPPED);
 	spin_unlock_bh(&tails->lock);
+}
+
+/**
+ * xfrm_tail_stopped - the hardware of an SA has stopped
+ * @x: SA with the numbers that the hardware told, if x->unbound.exact
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_tail_stopped(struct xfrm_state *x)
+{
+	xfrm_tail_step(x, XFRM_TAIL_RUNNING, XFRM_TAIL_STOPPED);
 }
 
 /**
@@ -575,16 +583,7 @@ void xfrm_tail_stopped(struct xfrm_state *x)
  */
 void xfrm_tail_resumed(struct xfrm_state *x)
 {
-	struct xfrm_tails *tails;
-
-	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
-		return;
-
-	tails = xfrm_tails_of(x);
-	spin_lock_bh(&tails->lock);
-	if (x->unbound.tail_stage == XFRM_TAIL_STOPPED)
-		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_RUNNING);
-	spin_unlock_bh(&tails->lock);
+	xfrm_tail_step(x, XFRM_TAIL_STOPPED, XFRM_TAIL_RUNNING);
 }
 
 /**

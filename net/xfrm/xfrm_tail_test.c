@@ -6,7 +6,6 @@
  */
 
 #include <kunit/test.h>
-#include <linux/etherdevice.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
@@ -14,6 +13,7 @@
 #include <net/xfrm.h>
 
 #include "xfrm_bind.h"
+#include "xfrm_test.h"
 
 #define HERE		cpu_to_be32(0x0a4c0001)
 #define THERE		cpu_to_be32(0x0a4c0002)
@@ -98,10 +98,7 @@ static int tail_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	test->priv = ctx;
-	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
-	ctx->dev->xfrmdev_ops = &nic_ops;
-	ctx->dev->features |= NETIF_F_HW_ESP;
+	ctx->dev = fake_nic(test, "fakenic%d", &nic_ops);
 	ctx->refs = netdev_refcnt_read(ctx->dev);
 	ctx->key = ++next_key;
 	memset(&nic, 0, sizeof(nic));
@@ -221,6 +218,25 @@ static void unbind(struct kunit *test)
 	rtnl_unlock();
 }
 
+/* An SA of packet offload that is deleted when the device is at @seq. */
+static void stopped_at(struct kunit *test, u8 dir, u64 seq)
+{
+	struct xfrm_state *x = added(test, dir, 0, PACKET);
+
+	nic.seq = seq;
+	delete(x);
+}
+
+/* Another SA with the key goes on behind @oseq. */
+static void goes_on_at(struct kunit *test, int spi, u8 type, u32 oseq)
+{
+	struct xfrm_state *y = make(test, OUT, spi);
+
+	KUNIT_EXPECT_EQ(test, meet(test, y, type), 0);
+	KUNIT_EXPECT_EQ(test, y->replay.oseq, oseq);
+	drop(y);
+}
+
 static const char *sentence(struct kunit *test)
 {
 	struct tail_ctx *ctx = test->priv;
@@ -292,10 +308,9 @@ static void tail_final_out(struct kunit *test)
 
 static void tail_final_asks_for_more(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, OUT, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = 41;
-	delete(x);
+	stopped_at(test, OUT, 41);
 	y = make(test, OUT, 0);
 	y->replay.oseq = 100;
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
@@ -329,10 +344,9 @@ static void tail_final_esn(struct kunit *test)
 
 static void tail_no_number_left(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, OUT, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = U32_MAX;
-	delete(x);
+	stopped_at(test, OUT, U32_MAX);
 	y = make(test, OUT, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), -EKEYEXPIRED);
 	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
@@ -342,41 +356,34 @@ static void tail_no_number_left(struct kunit *test)
 /* Crypto offload: what software counted, and nothing is waited for. */
 static void tail_final_crypto(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, OUT, 0, CRYPTO), *y;
+	struct xfrm_state *x = added(test, OUT, 0, CRYPTO);
 
 	x->replay.oseq = 77;
 	delete(x);
-	y = make(test, OUT, 0);
-	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
+	goes_on_at(test, 0, PACKET, 77);
 	KUNIT_EXPECT_EQ(test, nic.unbinds, 0);
-	KUNIT_EXPECT_EQ(test, y->replay.oseq, 77);
-	drop(y);
 }
 
 /* An SA in software that met the tail belongs to it. */
 static void tail_goes_on_in_software(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, OUT, 0, PACKET), *y, *z;
+	struct xfrm_state *y;
 
-	nic.seq = 41;
-	delete(x);
+	stopped_at(test, OUT, 41);
 	y = added(test, OUT, 0, SOFTWARE);
+	KUNIT_EXPECT_EQ(test, y->replay.oseq, 41);
 	y->replay.oseq = 60;
 	delete(y);
-	z = make(test, OUT, 0);
-	KUNIT_EXPECT_EQ(test, meet(test, z, PACKET), 0);
-	KUNIT_EXPECT_EQ(test, z->replay.oseq, 60);
-	drop(z);
+	goes_on_at(test, 0, PACKET, 60);
 }
 
 /* Inbound: the device has 38 and 40 of 40; 39 may still come. */
 static void tail_final_in(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, IN, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = 40;
 	nic.window = BIT(0) | BIT(2);
-	delete(x);
+	stopped_at(test, IN, 40);
 	y = make(test, IN, 0);
 	y->replay.seq = 37;
 	y->replay.bitmap = BIT(0);
@@ -392,14 +399,12 @@ static void tail_final_in(struct kunit *test)
 /* What the smaller window has lost counts as seen in the larger one. */
 static void tail_final_in_larger_window(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, IN, 0, PACKET), *y;
 	struct xfrm_replay_state_esn *esn;
+	struct xfrm_state *y;
 	u32 n, place;
 	bool seen;
 
-	nic.seq = 200;
-	nic.window = 0;
-	delete(x);
+	stopped_at(test, IN, 200);
 	y = make(test, IN, 0);
 	with_esn(test, y, 100);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
@@ -416,11 +421,10 @@ static void tail_final_in_larger_window(struct kunit *test)
 /* What is asked for may be the higher one. */
 static void tail_final_in_asks_for_more(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, IN, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = 40;
 	nic.window = BIT(0);
-	delete(x);
+	stopped_at(test, IN, 40);
 	y = make(test, IN, 0);
 	y->replay.seq = 50;
 	y->replay.bitmap = BIT(1);
@@ -434,10 +438,9 @@ static void tail_final_in_asks_for_more(struct kunit *test)
 /* A frame of another SPI is not authentic: the peer may begin anew. */
 static void tail_in_of_another_spi(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, IN, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = 40;
-	delete(x);
+	stopped_at(test, IN, 40);
 	y = make(test, IN, 1);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
 	KUNIT_EXPECT_EQ(test, y->replay.seq, 0);
@@ -446,10 +449,9 @@ static void tail_in_of_another_spi(struct kunit *test)
 
 static void tail_other_key_or_direction(struct kunit *test)
 {
-	struct xfrm_state *x = added(test, OUT, 0, PACKET), *y;
+	struct xfrm_state *y;
 
-	nic.seq = 41;
-	delete(x);
+	stopped_at(test, OUT, 41);
 	y = make(test, OUT, 0);
 	y->aead->alg_key[KEY_LEN - 1]++;
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);

@@ -6,11 +6,11 @@
  */
 
 #include <kunit/test.h>
-#include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
 
 #include "xfrm_bind.h"
+#include "xfrm_test.h"
 
 struct fake_nic {
 	int state_add, state_unbind, state_delete, state_free;
@@ -113,10 +113,7 @@ static int bind_init(struct kunit *test)
 	struct bind_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	ctx->dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->dev);
-	ctx->dev->xfrmdev_ops = &fake_ops;
-	ctx->dev->features |= NETIF_F_HW_ESP;
+	ctx->dev = fake_nic(test, "fakenic%d", &fake_ops);
 	ctx->dev->ifindex = 4711;
 	ctx->refs = netdev_refcnt_read(ctx->dev);
 	nic = (struct fake_nic){};
@@ -594,10 +591,7 @@ static void slow_init(struct kunit *test)
 	init_completion(&slow.entered);
 	init_completion(&slow.go);
 	slow.back = false;
-	slow.dev = alloc_netdev(0, "slownic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, slow.dev);
-	slow.dev->xfrmdev_ops = &slow_ops;
-	slow.dev->features |= NETIF_F_HW_ESP;
+	slow.dev = fake_nic(test, "slownic%d", &slow_ops);
 }
 
 static void slow_exit(void)

@@ -11,19 +11,6 @@
 declare -r PORT=4000
 ID=100
 
-# Prints what each datagram that reaches a socket of left begins with.
-server()
-{
-	start server left listening python3 -u -c '
-import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-s.bind(("::", int(sys.argv[1])))
-print("listening")
-while True:
-    print("got", s.recv(2048).split()[0].decode())' "$PORT"
-}
-
 # A datagram in three fragments. Those named p0, p1, p2 leave as the policy
 # wants it, c0, c1, c2 past IPsec: by a policy of the socket that lets
 # everything out.
@@ -73,7 +60,7 @@ fragments() # SOURCE TARGET TAG ID FRAGMENT...
 	on right python3 -c "$SEND" "$1" "$2" "$PORT" "$4" "$3" "${@:5}"
 }
 
-got() { says server "^got $1\$"; } # TAG
+got() { says receiver " got $1\$"; } # TAG
 
 # What was sent before has been through: a datagram after it has come.
 settled()
@@ -321,7 +308,7 @@ hosts_up && flow_add tunnel v4 none:none && flow_add tunnel v6 none:none &&
 	flow_add tunnel v4 packet:none && flow_add tunnel v6 packet:none &&
 	flow_add transport v4 packet:none && flow_add transport v6 packet:none ||
 	{ not_ok "set-up"; finish; }
-server
+receiver "$PORT"
 
 # The tool does what it is for: without a policy it arrives.
 fragments 10.9.0.2 10.9.0.1 clear-4 1 c0 c1 c2

@@ -44,22 +44,6 @@ ask() # CASE
 
 unanswered() { ! ask "$@"; }
 
-flow_table()
-{
-	on left nft -f - <<-EOF
-		table inet fast {
-			flowtable way {
-				hook ingress priority 0
-				devices = { host0, nic0 }
-			}
-			chain forward {
-				type filter hook forward priority 0
-				meta l4proto udp flow add @way
-			}
-		}
-	EOF
-}
-
 taken() # N: does the flow table have connections of flow N?
 {
 	flow "$1"
@@ -71,7 +55,7 @@ flow_tables() # OUT-ONLY PACKET LATER
 {
 	local host
 
-	flow_table || { not_ok "nft: a flow table"; return; }
+	flow_table udp || { not_ok "nft: a flow table"; return; }
 
 	policy left delete "$1" in && policy right delete "$1" out
 	flow "$1"

@@ -232,6 +232,20 @@ ping_flow() # N
 		"$ADDR_right"
 }
 
+# Logs who sent each datagram that reaches a socket of left, and its first word.
+receiver() # PORT
+{
+	start receiver left listening python3 -u -c '
+import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(("::", int(sys.argv[1])))
+print("listening")
+while True:
+    data, sender = s.recvfrom(2048)
+    print("from", sender[0].removeprefix("::ffff:"), "got", data.split()[0].decode())' "$1"
+}
+
 # A few new packets; do the answers come?
 pings() # N
 {

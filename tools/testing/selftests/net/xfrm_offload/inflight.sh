@@ -55,6 +55,24 @@ nic_up_again()
 	ip -n "$NIC_HOST" link set nic0 up
 }
 
+# Connections that left forwards between host0 and nic0 past the lookup of policies.
+flow_table() # PROTOCOL
+{
+	step "left\$ nft: a flow table of host0 and nic0, for $1"
+	on left nft -f - <<-EOF
+		table inet fast {
+			flowtable way {
+				hook ingress priority 0
+				devices = { host0, nic0 }
+			}
+			chain forward {
+				type filter hook forward priority 0
+				meta l4proto $1 flow add @way
+			}
+		}
+	EOF
+}
+
 declare -r PINGS=3
 
 # --- senders -----------------------------------------------------------------

@@ -44,7 +44,7 @@ places()
 		policy left add "${STREAMS[1]}" fwd none &&
 		start sink right ready python3 "$HERE/sockets.py" sink &&
 		start queue left ready python3 "$HERE/nfqueue.py" "$QUEUE" &&
-		flow_table
+		flow_table tcp
 }
 
 # What a hook hands over: new packets, not what they become. They are not tracked:
@@ -95,23 +95,6 @@ redirects()
 			dst_ip "$END_right" action mirred egress redirect \
 			dev back0 || return
 	done
-}
-
-flow_table()
-{
-	step "left\$ nft: a flow table of host0 and nic0"
-	on left nft -f - <<-EOF
-		table inet fast {
-			flowtable way {
-				hook ingress priority 0
-				devices = { host0, nic0 }
-			}
-			chain forward {
-				type filter hook forward priority 0
-				meta l4proto tcp flow add @way
-			}
-		}
-	EOF
 }
 
 # Connections that the flow table has taken over.

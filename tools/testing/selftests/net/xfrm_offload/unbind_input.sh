@@ -12,19 +12,6 @@
 
 declare -r PORT=4000
 
-# Prints the sender of every datagram that reaches a socket of left.
-server()
-{
-	start server left listening python3 -u -c '
-import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-s.bind(("::", int(sys.argv[1])))
-print("listening")
-while True:
-    print("from", s.recvfrom(2048)[1][0].removeprefix("::ffff:"))' "$PORT"
-}
-
 # Sends datagrams past IPsec, the way an IKE daemon does: a policy of the
 # socket that lets everything out. COUNT 0: until stopped.
 declare -r SPEAK='
@@ -63,7 +50,7 @@ speak_on() # N
 
 arrived() # ADDRESS
 {
-	grep -c "^from $1\$" "$OUT/server.log"
+	grep -c "^from $1 got" "$OUT/receiver.log"
 }
 
 # Refused by the stack of left, or by its NIC.
@@ -291,7 +278,7 @@ hosts_up && flow_add transport v4 packet:none &&
 	flow_add tunnel v4 crypto:none && flow_add transport v6 crypto:none &&
 	flow_add tunnel v4 packet:none ||
 	{ not_ok "set-up"; finish; }
-server
+receiver "$PORT"
 pings 1 && pings 2 && pings 3 && pings 4 && pings 5 && ok "flows work" ||
 	not_ok "flows work"
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the KUnit tests of net/xfrm share. */
+#ifndef _XFRM_TEST_H
+#define _XFRM_TEST_H
+
+#include <kunit/test.h>
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+
+/* A device that is a table of callbacks; free_netdev() ends it. */
+static inline struct net_device *fake_nic(struct kunit *test, const char *name,
+					  const struct xfrmdev_ops *ops)
+{
+	struct net_device *dev = alloc_netdev(0, name, NET_NAME_UNKNOWN,
+					      ether_setup);
+
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	dev->xfrmdev_ops = ops;
+	dev->features |= NETIF_F_HW_ESP;
+
+	return dev;
+}
+
+#endif /* _XFRM_TEST_H */
