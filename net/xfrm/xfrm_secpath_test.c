@@ -82,8 +82,6 @@ static const struct xfrmdev_ops policy_ops = {
 	.xdo_dev_policy_add	= any_policy_add,
 };
 
-static const struct net_device_ops no_ops = {};
-
 static int secpath_init(struct kunit *test)
 {
 	struct secpath_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
@@ -96,9 +94,8 @@ static int secpath_init(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, ctx->sa[i]);
 	}
 	ctx->dev = fake_nic(test, "fakenic%d", &policy_ops);
-	ctx->dev->netdev_ops = &no_ops;
 	ctx->dev->features |= NETIF_F_GRO;
-	KUNIT_ASSERT_EQ(test, register_netdev(ctx->dev), 0);
+	fake_nic_register(test, ctx->dev);
 	netif_napi_add(ctx->dev, &ctx->napi, no_poll);
 	ctx->above = fake_nic(test, "above%d", NULL);
 

@@ -33,6 +33,7 @@ static struct {
 	int unbinds, deletes;
 	struct rcu_gp_oldstate grace;
 	bool drained, unbound_first;
+	bool broken;	/* as the driver says when an SA is added */
 } nic;
 
 struct tail_ctx {
@@ -47,6 +48,8 @@ static u8 next_key;
 
 static int nic_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
+	if (nic.broken)
+		xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
 	return 0;
 }
 
@@ -170,19 +173,24 @@ static int meet(struct kunit *test, struct xfrm_state *x, u8 type)
 	return xfrm_tail_meet(x, type == SOFTWARE ? NULL : &xuo, &ctx->extack);
 }
 
-/* The rest of it. */
-static void add(struct kunit *test, struct xfrm_state *x, u8 type)
+static int offload(struct kunit *test, struct xfrm_state *x, u8 type)
 {
 	struct tail_ctx *ctx = test->priv;
 
-	if (type != SOFTWARE && !xfrm_state_is_invalid(x)) {
-		x->xso.dev = ctx->dev;
-		x->xso.real_dev = ctx->dev;
-		x->xso.type = type;
-		x->xso.dir = x->dir == XFRM_SA_DIR_IN ? IN : OUT;
-		netdev_hold(ctx->dev, &x->xso.dev_tracker, GFP_KERNEL);
-		KUNIT_ASSERT_EQ(test, xfrm_bind_state(x, NULL), 0);
-	}
+	x->xso.dev = ctx->dev;
+	x->xso.real_dev = ctx->dev;
+	x->xso.type = type;
+	x->xso.dir = x->dir == XFRM_SA_DIR_IN ? IN : OUT;
+	netdev_hold(ctx->dev, &x->xso.dev_tracker, GFP_KERNEL);
+
+	return xfrm_bind_state(x, NULL);
+}
+
+/* The rest of it. */
+static void add(struct kunit *test, struct xfrm_state *x, u8 type)
+{
+	if (type != SOFTWARE && !xfrm_state_is_invalid(x))
+		KUNIT_ASSERT_EQ(test, offload(test, x, type), 0);
 	xfrm_state_hold(x);
 	KUNIT_ASSERT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_ASSERT_EQ(test, xfrm_state_publish(x), 0);
@@ -510,6 +518,38 @@ static void tail_unknown_of_an_old_driver(struct kunit *test)
 	unknown(test, OUT, PACKET);
 	ctx->key = ++next_key;
 	unknown(test, IN, PACKET);
+}
+
+/* The device says that an SA is broken while it is added. Under packet offload it
+ * may have used the key, and has not said how far.
+ */
+static void tail_of_one_broken_when_added(struct kunit *test)
+{
+	static const u8 types[] = { PACKET, CRYPTO };
+	struct tail_ctx *ctx = test->priv;
+	struct xfrm_state *x, *y;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		ctx->key = ++next_key;
+		x = make(test, OUT, 0);
+		x->replay.oseq = 5;
+		KUNIT_ASSERT_EQ(test, meet(test, x, types[i]), 0);
+		nic.broken = true;
+		KUNIT_EXPECT_EQ(test, offload(test, x, types[i]), -EIO);
+		nic.broken = false;
+		netdev_put(ctx->dev, &x->xso.dev_tracker);
+		x->xso.dev = NULL;
+		drop(x);
+
+		y = make(test, OUT, 0);
+		KUNIT_EXPECT_EQ(test, meet(test, y, types[i]), 0);
+		KUNIT_EXPECT_EQ(test, xfrm_state_is_invalid(y),
+				types[i] == PACKET);
+		if (types[i] == CRYPTO)
+			KUNIT_EXPECT_EQ(test, y->replay.oseq, 5);
+		drop(y);
+	}
 }
 
 /* LIVE */
@@ -942,6 +982,7 @@ static struct kunit_case tail_cases[] = {
 	KUNIT_CASE(tail_other_key_or_direction),
 	KUNIT_CASE(tail_unknown),
 	KUNIT_CASE(tail_unknown_of_an_old_driver),
+	KUNIT_CASE(tail_of_one_broken_when_added),
 	KUNIT_CASE(tail_live),
 	KUNIT_CASE(tail_live_reverse),
 	KUNIT_CASE(tail_after_an_unbind),

@@ -21,4 +21,15 @@ static inline struct net_device *fake_nic(struct kunit *test, const char *name,
 	return dev;
 }
 
+/* Where it is looked for by its index, or has others above it. It is never up;
+ * unregister_netdev() ends it, then free_netdev().
+ */
+static inline void fake_nic_register(struct kunit *test, struct net_device *dev)
+{
+	static const struct net_device_ops no_ops = {};
+
+	dev->netdev_ops = &no_ops;
+	KUNIT_ASSERT_EQ(test, register_netdev(dev), 0);
+}
+
 #endif /* _XFRM_TEST_H */

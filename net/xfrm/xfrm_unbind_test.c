@@ -6,6 +6,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/if_vlan.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
 
@@ -24,6 +25,8 @@ struct fake_nic {
 	u64 packets;
 	struct net_device *lower;
 	struct completion freed;
+	void (*in_state_add)(struct xfrm_state *x);
+	void (*in_policy_add)(struct xfrm_policy *xp);
 };
 
 static struct fake_nic nic;
@@ -35,6 +38,8 @@ static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 	nic.state_add++;
 	if (nic.lower)
 		x->xso.real_dev = nic.lower;
+	if (nic.in_state_add)
+		nic.in_state_add(x);
 	return nic.refuse;
 }
 
@@ -72,6 +77,8 @@ static int fake_policy_add(struct xfrm_policy *xp,
 			   struct netlink_ext_ack *extack)
 {
 	nic.policy_add++;
+	if (nic.in_policy_add)
+		nic.in_policy_add(xp);
 	return nic.refuse_policy ?: nic.refuse;
 }
 
@@ -235,6 +242,63 @@ static void bind_refused_leaves_nothing(struct kunit *test)
 	x->xso.dev = NULL;
 	drop_state(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
+}
+
+static void says_broken(struct xfrm_state *x)
+{
+	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
+}
+
+/* The driver says so inside its add callback: nobody may find the SA there, and
+ * nothing of it is left.
+ */
+static void bind_of_a_broken_sa(struct kunit *test)
+{
+	static const u8 types[] = {
+		XFRM_DEV_OFFLOAD_PACKET, XFRM_DEV_OFFLOAD_CRYPTO,
+	};
+	struct bind_ctx *ctx = test->priv;
+	struct netlink_ext_ack extack = {};
+	struct xfrm_state *x;
+	int i;
+
+	nic.in_state_add = says_broken;
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		x = xfrm_state_alloc(&init_net);
+		KUNIT_ASSERT_NOT_NULL(test, x);
+		x->km.state = XFRM_STATE_VOID;
+		hold_dev(&x->xso, ctx->dev, types[i]);
+		KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, &extack), -EIO);
+		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
+		KUNIT_EXPECT_FALSE(test, x->xso.live);
+		KUNIT_EXPECT_EQ(test, nic.state_add, i + 1);
+		KUNIT_EXPECT_EQ(test, nic.state_delete, i + 1);
+		KUNIT_EXPECT_EQ(test, nic.state_free, i + 1);
+		netdev_put(ctx->dev, &x->xso.dev_tracker);
+		x->xso.dev = NULL;
+		drop_state(x);
+	}
+	/* no callback is thought to be under way */
+	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+}
+
+/* One that stands for an ACQUIRE carries nothing, and stays. */
+static void bind_of_a_broken_larval_sa(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	nic.in_state_add = says_broken;
+	x->km.state = XFRM_STATE_ACQ;
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
+	KUNIT_EXPECT_FALSE(test, x->xso.live);
+	drop_state(x);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 }
 
 static void bind_refused_while_leaving(struct kunit *test)
@@ -773,6 +837,8 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(what_software_does_is_taken),
 	KUNIT_CASE(bind_delete_then_free),
 	KUNIT_CASE(bind_refused_leaves_nothing),
+	KUNIT_CASE(bind_of_a_broken_sa),
+	KUNIT_CASE(bind_of_a_broken_larval_sa),
 	KUNIT_CASE(bind_refused_while_leaving),
 	KUNIT_CASE(unbind_tears_down_once),
 	KUNIT_CASE(unbind_drains_before_it_stops),
@@ -880,6 +946,99 @@ static void packet_at_the_wrong_device_dies(struct kunit *test)
 	drop_state(x);
 }
 
+/* A VLAN leads to the device below it. Not to another one, which may have a VLAN
+ * of that number, too.
+ */
+static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct net_device *below[2], *vlan[2];
+	struct sk_buff *skb;
+	int i;
+
+	below[0] = ctx->dev;
+	below[1] = fake_nic(test, "other%d", &fake_ops);
+	for (i = 0; i < 2; i++) {
+		vlan[i] = alloc_netdev(sizeof(struct vlan_dev_priv), "vlan%d",
+				       NET_NAME_UNKNOWN, ether_setup);
+		KUNIT_ASSERT_NOT_NULL(test, vlan[i]);
+		fake_nic_register(test, below[i]);
+		fake_nic_register(test, vlan[i]);
+		rtnl_lock();
+		KUNIT_ASSERT_EQ(test,
+				netdev_upper_dev_link(below[i], vlan[i], NULL),
+				0);
+		rtnl_unlock();
+		vlan_dev_priv(vlan[i])->real_dev = below[i];
+		vlan_dev_priv(vlan[i])->vlan_proto = htons(ETH_P_8021Q);
+		vlan_dev_priv(vlan[i])->vlan_id = 100;
+		vlan[i]->priv_flags |= IFF_802_1Q_VLAN;
+
+		skb = marked_packet(test, x);
+		skb->dev = vlan[i];
+		skb = last_stop(skb, x);
+		KUNIT_EXPECT_EQ(test, !skb, i);
+		/* the device below asks again */
+		if (skb)
+			KUNIT_EXPECT_NOT_NULL(test, xfrm_offload(skb));
+		kfree_skb(skb);
+
+		/* the notifiers of an unregistration would take it for one of theirs */
+		vlan[i]->priv_flags &= ~IFF_802_1Q_VLAN;
+	}
+	/* nor does a device lead on that is neither VLAN nor bridge nor bond */
+	skb = marked_packet(test, x);
+	skb->dev = vlan[0];
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+
+	drop_state(x);
+	for (i = 0; i < 2; i++) {
+		rtnl_lock();
+		netdev_upper_dev_unlink(below[i], vlan[i]);
+		rtnl_unlock();
+		unregister_netdev(vlan[i]);
+		free_netdev(vlan[i]);
+		unregister_netdev(below[i]);
+	}
+	free_netdev(below[1]);
+	ctx->refs = netdev_refcnt_read(ctx->dev);
+}
+
+/* The device transforms it last: what is to be done after that, it cannot do. */
+static void packet_of_nested_sas_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_dst *bundle, *child;
+	struct sk_buff *skb;
+	int nested;
+
+	bundle = kunit_kzalloc(test, sizeof(*bundle), GFP_KERNEL);
+	child = kunit_kzalloc(test, sizeof(*child), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bundle);
+	KUNIT_ASSERT_NOT_NULL(test, child);
+	/* the bundle is the test's: no reference is the last */
+	rcuref_init(&bundle->u.dst.__rcuref, 100);
+	bundle->u.dst.xfrm = x;
+	bundle->child = &child->u.dst;
+	for (nested = 0; nested < 2; nested++) {
+		skb = alloc_skb(64, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		child->u.dst.xfrm = nested ? x : NULL;
+		skb_dst_set(skb, &bundle->u.dst);
+		if (nested) {
+			KUNIT_EXPECT_EQ(test, xfrm_packet_offload_mark(skb, x),
+					-EHOSTUNREACH);
+		} else {
+			KUNIT_EXPECT_EQ(test, xfrm_packet_offload_mark(skb, x),
+					0);
+			KUNIT_EXPECT_NOT_NULL(test, xfrm_offload(skb));
+			kfree_skb(skb);
+		}
+	}
+	drop_state(x);
+}
+
 static void queued_crypto_packet_dies(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
@@ -890,6 +1049,75 @@ static void queued_crypto_packet_dies(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	drop_state(x);
+}
+
+static struct sk_buff *validated(struct sk_buff *skb)
+{
+	bool again = false;
+
+	rcu_read_lock_bh();
+	skb = validate_xmit_xfrm(skb, 0, &again);
+	rcu_read_unlock_bh();
+
+	return skb;
+}
+
+/* By an ordinary deletion, or a rekey: the hardware is about to forget it, and
+ * the packet's payload is clear. It has its ESP header already.
+ */
+static void queued_crypto_packet_of_a_deleted_sa_dies(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, x);
+	struct sk_buff *late = marked_packet(test, x);
+
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	xfrm_offload(late)->flags |= XFRM_XMIT;
+	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
+
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
+	KUNIT_EXPECT_NULL(test, validated(skb));
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_NULL(test, validated(late));
+	xfrm_state_put(x);
+}
+
+/* The SA is where it was; the packet is not. */
+static void crypto_packet_at_the_wrong_device_dies(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct net_device *other = fake_nic(test, "other%d", &fake_ops);
+	struct xfrm_state *x;
+	struct sk_buff *skb;
+
+	nic.lower = fake_nic(test, "lower%d", &fake_ops);
+	x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	skb = marked_packet(test, x);
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
+	skb->dev = nic.lower;
+	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
+	KUNIT_EXPECT_FALSE(test, x->xso.hw_only);
+	skb->dev = other;
+	KUNIT_EXPECT_NULL(test, validated(skb));
+
+	/* the SA has moved to the next slave, where it is offloaded again */
+	skb = marked_packet(test, x);
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	skb->dev = nic.lower;
+	rtnl_lock();
+	xfrm_dev_suspend(ctx->dev);
+	swap(nic.lower, other);
+	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_NULL(test, validated(skb));
+	drop_state(x);
+	free_netdev(nic.lower);
+	free_netdev(other);
 }
 
 /* Its SA lives on, but hardware without the policy sends the packet as it is. */
@@ -1009,17 +1237,12 @@ static void queued_crypto_packet_dies_below_a_bond(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
 	struct sk_buff *skb = marked_packet(test, x);
-	bool again = false;
 
 	xfrm_offload(skb)->flags |= XFRM_XMIT;
 	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
-	rcu_read_lock_bh();
-	KUNIT_EXPECT_PTR_EQ(test, validate_xmit_xfrm(skb, 0, &again), skb);
-	rcu_read_unlock_bh();
+	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
 	unbind(test, XFRM_UNBIND_FEATURE_OFF);
-	rcu_read_lock_bh();
-	KUNIT_EXPECT_NULL(test, validate_xmit_xfrm(skb, 0, &again));
-	rcu_read_unlock_bh();
+	KUNIT_EXPECT_NULL(test, validated(skb));
 	drop_state(x);
 }
 
@@ -1028,7 +1251,11 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_of_an_invalid_sa_dies),
 	KUNIT_CASE(packet_of_a_deleted_sa_dies),
 	KUNIT_CASE(packet_at_the_wrong_device_dies),
+	KUNIT_CASE(packet_at_a_vlan_of_its_device_passes),
+	KUNIT_CASE(packet_of_nested_sas_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
+	KUNIT_CASE(queued_crypto_packet_of_a_deleted_sa_dies),
+	KUNIT_CASE(crypto_packet_at_the_wrong_device_dies),
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),
 	KUNIT_CASE(deletion_on_another_device_drops_nothing),
 	KUNIT_CASE(replaced_policy_drops_nothing),
@@ -1186,6 +1413,141 @@ static void rebind_forgets_the_deleted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.policy_add, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
+}
+
+/* While the new hardware takes it. */
+static void deleted_in_add(struct xfrm_state *x)
+{
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+}
+
+static void policy_deleted_in_add(struct xfrm_policy *xp)
+{
+	xp->walk.dead = 1;
+	xfrm_dev_policy_delete(xp);
+}
+
+static void rebind_meets_a_deletion(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+
+	suspend(test);
+	nic.in_state_add = deleted_in_add;
+	nic.in_policy_add = policy_deleted_in_add;
+	rebind(test);
+	KUNIT_EXPECT_FALSE(test, x->xso.live);
+	KUNIT_EXPECT_FALSE(test, xp->xdo.live);
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 2);
+	KUNIT_EXPECT_EQ(test, nic.policy_delete, 2);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 2);
+	drop_state(x);
+	drop_policy(xp);
+}
+
+/* The new hardware takes it and says at once that it is broken. The work that
+ * ends it waits for RTNL; no packet does.
+ */
+static void rebind_of_a_broken_sa(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	suspend(test);
+	reinit_completion(&nic.freed);
+	nic.in_state_add = says_broken;
+	rtnl_lock();
+	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	KUNIT_EXPECT_FALSE(test, x->xso.live);
+	rtnl_unlock();
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
+	rtnl_lock();
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
+	drop_state(x);
+}
+
+/* Between the two no packet of crypto offload leaves either, and no policy says
+ * that the hardware protects anything.
+ */
+static void suspended_sends_nothing(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct xfrm_policy *xp = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	suspend(test);
+	KUNIT_EXPECT_NULL(test, validated(skb));
+	KUNIT_EXPECT_FALSE(test, xp->xdo.live);
+	rebind(test);
+	skb = marked_packet(test, x);
+	xfrm_offload(skb)->flags |= XFRM_XMIT;
+	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
+	kfree_skb(skb);
+	KUNIT_EXPECT_FALSE(test, x->xso.hw_only);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.live);
+	drop_state(x);
+	drop_policy(xp);
+}
+
+/* Of the slaves of a bond, the one that has what the bond holds. */
+static void lower_device_loses_its_hardware(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct net_device *slave[2];
+	struct xfrm_state *x;
+	struct sk_buff *skb;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		slave[i] = fake_nic(test, "lower%d", &fake_ops);
+		fake_nic_register(test, slave[i]);
+	}
+	fake_nic_register(test, ctx->dev);
+	nic.lower = slave[0];
+	x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	skb = marked_packet(test, x);
+	nic.seq = 7;
+
+	rtnl_lock();
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(test,
+				netdev_master_upper_dev_link(slave[i], ctx->dev,
+							     NULL, NULL, NULL),
+				0);
+	/* the backup slave: nothing of the bond's is there */
+	xfrm_dev_lose(slave[1]);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
+	KUNIT_EXPECT_TRUE(test, x->xso.live);
+	xfrm_dev_regain(slave[1]);
+
+	xfrm_dev_lose(slave[0]);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	xfrm_dev_regain(slave[0]);
+	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
+	KUNIT_EXPECT_TRUE(test, x->xso.live);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
+
+	for (i = 0; i < 2; i++)
+		netdev_upper_dev_unlink(slave[i], ctx->dev);
+	rtnl_unlock();
+	drop_state(x);
+	for (i = 0; i < 2; i++) {
+		unregister_netdev(slave[i]);
+		free_netdev(slave[i]);
+	}
+	unregister_netdev(ctx->dev);
+	ctx->refs = netdev_refcnt_read(ctx->dev);
 }
 
 static void suspended_device_takes_nothing(struct kunit *test)
@@ -1409,6 +1771,10 @@ static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(rebind_refuses_an_inbound_policy),
 	KUNIT_CASE(rebind_needs_the_numbers),
 	KUNIT_CASE(rebind_forgets_the_deleted),
+	KUNIT_CASE(rebind_meets_a_deletion),
+	KUNIT_CASE(rebind_of_a_broken_sa),
+	KUNIT_CASE(suspended_sends_nothing),
+	KUNIT_CASE(lower_device_loses_its_hardware),
 	KUNIT_CASE(suspended_device_takes_nothing),
 	KUNIT_CASE(unbind_takes_the_suspended),
 	KUNIT_CASE(unbind_keeps_the_suspension),
@@ -1522,7 +1888,10 @@ static void update_raced_by_an_unbind(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, t.x->unbound.exact);
 	KUNIT_EXPECT_EQ(test, t.x->replay.oseq, 41);
 	KUNIT_EXPECT_TRUE(test, found(t.x));
+	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	drop_twins(test, &t);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 }
 
 static void update_raced_by_a_deletion(struct kunit *test)
