@@ -87,6 +87,8 @@ static int nic_state_unbind(struct net_device *dev, struct xfrm_state *x,
 	if (nic.at_unbind)
 		nic.at_unbind(km.test);
 	final->seq = 41;
+	final->bytes = 1000;
+	final->packets = 10;
 	return nic.silent ? -EIO : 0;
 }
 
@@ -1042,12 +1044,14 @@ static const struct xfrm_type fake_type = {
 	.destructor	= fake_destructor,
 };
 
-static int migrate_state(struct kunit *test, struct xfrm_user_migrate_state *um,
-			 u32 keepalive, const char **said)
+/* With one attribute, or with none: @type 0 */
+static int migrate_state_attr(struct kunit *test,
+			      struct xfrm_user_migrate_state *um, int type,
+			      const void *data, int len, const char **said)
 {
 	struct netlink_ext_ack extack = {};
 	struct nlattr *attrs[XFRMA_MAX + 1] = {};
-	struct sk_buff *skb = nlmsg_new(sizeof(*um) + nla_total_size(4),
+	struct sk_buff *skb = nlmsg_new(sizeof(*um) + nla_total_size(len),
 					GFP_KERNEL);
 	struct nlmsghdr *nlh;
 	int err;
@@ -1056,12 +1060,9 @@ static int migrate_state(struct kunit *test, struct xfrm_user_migrate_state *um,
 	nlh = nlmsg_put(skb, 0, 0, XFRM_MSG_MIGRATE_STATE, sizeof(*um), 0);
 	KUNIT_ASSERT_NOT_NULL(test, nlh);
 	*(struct xfrm_user_migrate_state *)nlmsg_data(nlh) = *um;
-	if (keepalive) {
-		attrs[XFRMA_NAT_KEEPALIVE_INTERVAL] =
-			(struct nlattr *)skb_tail_pointer(skb);
-		KUNIT_ASSERT_EQ(test, nla_put_u32(skb,
-						  XFRMA_NAT_KEEPALIVE_INTERVAL,
-						  keepalive), 0);
+	if (type) {
+		attrs[type] = (struct nlattr *)skb_tail_pointer(skb);
+		KUNIT_ASSERT_EQ(test, nla_put(skb, type, len, data), 0);
 		nlmsg_end(skb, nlh);
 	}
 	rcu_read_lock();
@@ -1075,6 +1076,12 @@ static int migrate_state(struct kunit *test, struct xfrm_user_migrate_state *um,
 	*said = extack._msg;
 
 	return err;
+}
+
+static int migrate_state(struct kunit *test, struct xfrm_user_migrate_state *um,
+			 const char **said)
+{
+	return migrate_state_attr(test, um, 0, NULL, 0, said);
 }
 
 static struct xfrm_user_migrate_state move_of(const struct xfrm_state *x)
@@ -1094,6 +1101,16 @@ static struct xfrm_user_migrate_state move_of(const struct xfrm_state *x)
 	};
 }
 
+/* One that goes on at another address. */
+static struct xfrm_user_migrate_state move_away(const struct xfrm_state *x)
+{
+	struct xfrm_user_migrate_state um = move_of(x);
+
+	um.new_daddr.a4 = ELSEWHERE;
+	um.new_reqid = x->props.reqid;
+	return um;
+}
+
 /* A user namespace may ask for it, and modprobe(8) may take its time. */
 static void no_module_is_loaded_under_rtnl(struct kunit *test)
 {
@@ -1108,7 +1125,7 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	xfrm_state_insert(x);
 	loaded_under_rtnl = false;
 	um = move_of(x);
-	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, 0, &said), 0);
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
 	KUNIT_EXPECT_FALSE(test, loaded_under_rtnl);
 	xfrm_state_flush(&init_net, 0, false);
 	xfrm_flush_gc();
@@ -1123,7 +1140,7 @@ static void spi_0_is_impossible(struct kunit *test)
 	const char *said;
 
 	um.id.spi = 0;
-	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, 0, &said), -EINVAL);
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -EINVAL);
 	KUNIT_EXPECT_NOT_NULL(test, said);
 }
 
@@ -1133,13 +1150,233 @@ static void keepalive_needs_encapsulation(struct kunit *test)
 	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0);
 	struct xfrm_user_migrate_state um = move_of(x);
 	const char *said = NULL;
+	u32 interval = 20;
 
-	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, 20, &said), -EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			migrate_state_attr(test, &um,
+					   XFRMA_NAT_KEEPALIVE_INTERVAL,
+					   &interval, sizeof(interval), &said),
+			-EINVAL);
 	KUNIT_ASSERT_NOT_NULL(test, said);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(said, "encapsulation"), "%s",
 				  said);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	xfrm_state_put(x);
+}
+
+/* Two SAs of one name but for the mark's mask: a packet of mark 1 finds either. */
+static void migrate_means_the_exact_mark(struct kunit *test)
+{
+	struct xfrm_user_migrate_state um;
+	struct xfrm_state *x[2];
+	const char *said;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		x[i] = real_state(test, SPI(0), REQID);
+		x[i]->mark = (struct xfrm_mark){ .v = 1, .m = i ? 3 : 1 };
+		xfrm_state_insert(x[i]);
+		xfrm_state_hold(x[i]);
+	}
+	um = move_away(x[0]);
+	um.old_mark = (struct xfrm_mark){ .v = 1, .m = 7 };
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -ESRCH);
+	KUNIT_EXPECT_EQ(test, x[0]->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, x[1]->km.state, XFRM_STATE_VALID);
+	/* the one that was added first is not found first */
+	um.old_mark = x[0]->mark;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+	KUNIT_EXPECT_EQ(test, x[0]->km.state, XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, x[1]->km.state, XFRM_STATE_VALID);
+	/* its new name leaves no room for the other one */
+	um.old_mark = x[1]->mark;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -EEXIST);
+	KUNIT_EXPECT_EQ(test, x[1]->km.state, XFRM_STATE_VALID);
+	xfrm_state_put(x[0]);
+	xfrm_state_put(x[1]);
+}
+
+struct prefix_param {
+	const char *name;
+	u16 family;
+	u8 source, target;
+	int err;
+};
+
+static const struct prefix_param prefix_params[] = {
+	{ "IPv4", AF_INET, 32, 32, 0 },
+	{ "IPv4, source", AF_INET, 33, 32, -EINVAL },
+	{ "IPv4, target", AF_INET, 32, 33, -EINVAL },
+	{ "IPv6, source", AF_INET6, 129, 128, -EINVAL },
+	{ "IPv6, target", AF_INET6, 128, 129, -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(prefix, prefix_params, name);
+
+static void migrate_refuses_a_longer_prefix(struct kunit *test)
+{
+	const struct prefix_param *p = test->param_value;
+	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0);
+	struct xfrm_user_migrate_state um = move_away(x);
+	const char *said = NULL;
+
+	um.new_sel.family = p->family;
+	um.new_sel.prefixlen_s = p->source;
+	um.new_sel.prefixlen_d = p->target;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), p->err);
+	KUNIT_EXPECT_EQ(test, x->km.state,
+			p->err ? XFRM_STATE_VALID : XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, !!said, !!p->err);
+	xfrm_state_put(x);
+}
+
+/* An SA in software goes to a device, unless it does what no device does. */
+static void migrate_to_a_device(struct kunit *test, u32 tfcpad)
+{
+	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
+	struct sad_ctx *ctx = test->priv;
+	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0);
+	struct xfrm_user_migrate_state um = move_away(x);
+	const char *said = NULL;
+	int err;
+
+	fake_nic_register(test, ctx->dev);
+	xuo.ifindex = ctx->dev->ifindex;
+	x->tfcpad = tfcpad;
+	err = migrate_state_attr(test, &um, XFRMA_OFFLOAD_DEV, &xuo,
+				 sizeof(xuo), &said);
+	KUNIT_EXPECT_EQ(test, err, tfcpad ? -EINVAL : 0);
+	KUNIT_EXPECT_EQ(test, x->km.state,
+			tfcpad ? XFRM_STATE_VALID : XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, nic.adds, !tfcpad);
+	KUNIT_EXPECT_EQ(test, !!said, !!tfcpad);
+	KUNIT_EXPECT_EQ(test, moved_carries(SPI(0)), !tfcpad);
+	xfrm_state_put(x);
+	xfrm_state_flush(&init_net, 0, false);
+	unregister_netdev(ctx->dev);
+	xfrm_flush_gc();
+	ctx->refs = netdev_refcnt_read(ctx->dev);
+}
+
+static void migrate_takes_it_to_a_device(struct kunit *test)
+{
+	migrate_to_a_device(test, 0);
+}
+
+static void migrate_takes_no_padding_to_a_device(struct kunit *test)
+{
+	migrate_to_a_device(test, 64);
+}
+
+/* It is known before the device is asked. */
+static void migrate_off_an_old_driver(struct kunit *test)
+{
+	struct sad_ctx *ctx = test->priv;
+	struct xfrm_user_migrate_state um;
+	struct xfrm_state *x;
+	const char *said = NULL;
+
+	ctx->dev->xfrmdev_ops = &nic_old_ops;
+	x = insert_real(test, SPI(0), REQID, XFRM_DEV_OFFLOAD_PACKET);
+	um = move_away(x);
+	um.flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -EOPNOTSUPP);
+	KUNIT_EXPECT_NOT_NULL(test, said);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_TRUE(test, x->xso.live);
+	xfrm_state_put(x);
+}
+
+/* Invariant 2: its device was asked when it was suspended, and could not tell. */
+static void migrate_of_a_suspended(struct kunit *test, bool silent)
+{
+	struct sad_ctx *ctx = test->priv;
+	struct xfrm_user_migrate_state um;
+	struct xfrm_state *x, *xc;
+	const char *said = NULL;
+
+	nic.silent = silent;
+	x = insert_real(test, SPI(0), REQID, XFRM_DEV_OFFLOAD_PACKET);
+	rtnl_lock();
+	xfrm_dev_suspend(ctx->dev);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	um = move_away(x);
+	um.flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said),
+			silent ? -EOPNOTSUPP : 0);
+	xc = moved_state(SPI(0));
+	KUNIT_EXPECT_EQ(test, !xc, silent);
+	if (xc) {
+		KUNIT_EXPECT_EQ(test, xc->replay.oseq, 41);
+		xfrm_state_put(xc);
+	}
+	KUNIT_EXPECT_EQ(test, km.expire, silent);
+	KUNIT_EXPECT_EQ(test, x->km.state,
+			silent ? XFRM_STATE_INVALID : XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, x->unbound.exact, !silent);
+	rtnl_lock();
+	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, nic.adds, 1);
+	xfrm_state_put(x);
+}
+
+static void migrate_of_a_suspended_one(struct kunit *test)
+{
+	migrate_of_a_suspended(test, false);
+}
+
+static void migrate_of_a_suspended_one_that_is_not_exact(struct kunit *test)
+{
+	migrate_of_a_suspended(test, true);
+}
+
+/* What the device tells last counts, and the soft limit that it reaches. */
+static void migrate_carries_the_counters(struct kunit *test)
+{
+	struct xfrm_user_migrate_state um;
+	struct xfrm_state *x, *xc;
+	const char *said;
+	int dying;
+
+	for (dying = 0; dying < 2; dying++) {
+		x = insert_real(test, SPI(dying), REQID, XFRM_DEV_OFFLOAD_PACKET);
+		x->curlft.packets = 2;
+		x->curlft.bytes = 200;
+		x->curlft.use_time = 3;
+		x->lft.soft_packet_limit = 12;
+		x->lft.hard_packet_limit = 20;
+		x->lft.soft_byte_limit = XFRM_INF;
+		x->lft.hard_byte_limit = XFRM_INF;
+		x->stats.replay = 4;
+		x->stats.integrity_failed = 5;
+		x->lastused = 1;
+		x->km.dying = dying;
+		um = move_away(x);
+		um.flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+		KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+		xc = moved_state(SPI(dying));
+		KUNIT_ASSERT_NOT_NULL(test, xc);
+		KUNIT_EXPECT_EQ(test, xc->replay.oseq, 41);
+		KUNIT_EXPECT_EQ(test, xc->preplay.oseq, x->preplay.oseq);
+		KUNIT_EXPECT_EQ(test, xc->curlft.packets, 12);
+		KUNIT_EXPECT_EQ(test, xc->curlft.bytes, 1200);
+		KUNIT_EXPECT_EQ(test, xc->curlft.use_time, 3);
+		KUNIT_EXPECT_EQ(test, xc->stats.replay, 4);
+		KUNIT_EXPECT_EQ(test, xc->stats.integrity_failed, 5);
+		KUNIT_EXPECT_GT(test, xc->lastused, 1);
+		KUNIT_EXPECT_EQ(test, xc->km.dying, dying);
+		/* told once */
+		km.expire = 0;
+		spin_lock_bh(&xc->lock);
+		KUNIT_EXPECT_EQ(test, xfrm_state_check_expire(xc), 0);
+		KUNIT_EXPECT_EQ(test, xfrm_state_check_expire(xc), 0);
+		spin_unlock_bh(&xc->lock);
+		KUNIT_EXPECT_EQ(test, km.expire, !dying);
+		xfrm_state_put(xc);
+		xfrm_state_put(x);
+	}
 }
 
 static void software_fence_says_why_first(struct kunit *test)
@@ -1168,6 +1405,14 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(no_module_is_loaded_under_rtnl),
 	KUNIT_CASE(spi_0_is_impossible),
 	KUNIT_CASE(keepalive_needs_encapsulation),
+	KUNIT_CASE(migrate_means_the_exact_mark),
+	KUNIT_CASE_PARAM(migrate_refuses_a_longer_prefix, prefix_gen_params),
+	KUNIT_CASE(migrate_takes_it_to_a_device),
+	KUNIT_CASE(migrate_takes_no_padding_to_a_device),
+	KUNIT_CASE(migrate_off_an_old_driver),
+	KUNIT_CASE(migrate_of_a_suspended_one),
+	KUNIT_CASE(migrate_of_a_suspended_one_that_is_not_exact),
+	KUNIT_CASE(migrate_carries_the_counters),
 	{}
 };
 
