@@ -262,6 +262,21 @@ no_answer() # N
 		>"$OUT/ping.log" 2>&1
 }
 
+peer_pings() # FROM TO
+{
+	on right ping -n -q -c 5 -i 0.02 -W 0.1 -I "$1" "$2" >"$OUT/ping.log" 2>&1
+}
+
+# Of left: five of right's packets are dropped for this reason, and not answered.
+dropped_as() # WHAT COUNTER FROM TO
+{
+	local before
+
+	before=$(xfrm_stat left "$2")
+	check "1: $1: no answer" refused peer_pings "$3" "$4"
+	check "1: $1: counted as $2" at_least $((before + 5)) xfrm_stat left "$2"
+}
+
 # Packets of left that went, or tried to go, another way than by the NIC.
 packets_elsewhere()
 {

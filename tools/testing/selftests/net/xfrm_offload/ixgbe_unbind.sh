@@ -449,6 +449,35 @@ forged() # WHAT
 	hosts_down
 }
 
+# Two inbound SAs of one SPI: the address is a part of the name, the card says by
+# which of its addresses a frame came. After the witness, for whom an SPI is a key.
+one_spi()
+{
+	local first=$((${#FLOWS[@]})) second=$((${#FLOWS[@]} + 1)) spi n decrypted
+
+	hosts_up && flow_add transport v4 crypto:none &&
+		flow_add transport v4 crypto:none || { not_ok "one SPI: set-up"; return; }
+	find_sa right "$first"
+	spi=$SPI
+	sa left delete "$second" in && sa right delete "$second" out
+	SA[7]=$spi
+	ctl left state add "${SA[@]}" reqid "$second" mode transport \
+		replay-window 64 "${ALGO[@]}" offload crypto dev nic0 dir in
+	ctl right state add "${SA[@]}" reqid "$second" mode transport "${ALGO[@]}"
+	is "one SPI: the card has both" "$(entries left rx)" 2
+	for n in "$second" "$first"; do
+		decrypted=$(nic_counter left rx_ipsec)
+		check "one SPI: ${FLOWS[n]}, flow $n: echoes pass" pings "$n"
+		more_than "one SPI: flow $n: the card decrypts" \
+			$(($(nic_counter left rx_ipsec) - decrypted)) 3
+	done
+	is "one SPI: nothing failed" "$(nic_counter left rx_ipsec_failed)" 0
+	is "one SPI: each SA was used" "$(count_sas left \
+		'.offload.dir == "in" and .lifetime.packets >= 4')" 2
+	card_kept_faith "one SPI" left
+	hosts_down
+}
+
 integrity_failures()
 {
 	sad left | jq '[.[] | .stats.failed] | add'
@@ -505,4 +534,5 @@ driver_goes_first
 forged "forged frames"
 forged "forged frames, rx-all"
 witness
+one_spi
 finish

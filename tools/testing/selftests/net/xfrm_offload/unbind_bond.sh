@@ -233,11 +233,51 @@ deleted_meanwhile()
 	bond_down
 }
 
+# A bond may take what comes by a port that holds nothing. What the port did not
+# decrypt is plain, or ESP, whatever the bond holds on its other port. Of what is
+# sent in clear here the witness must not know.
+backup_port()
+{
+	local what="backup port" n before address
+
+	bond_up && address=$(ip -n left -j link show bond0 | jq -r '.[0].address') && flow_add transport v4 packet && flow_add tunnel v6 packet &&
+		ip -n left link set bond0 type bond all_slaves_active 1 &&
+		bridge -n cable fdb replace "$address" dev cableS master static sticky ||
+		{ not_ok "$what: set-up"; bond_down; return; }
+
+	before=$(packets cable cableS tx)
+	check "$what: what no policy protects is answered" \
+		peer_pings 10.9.0.2 10.9.0.1
+	more_than "$what: and comes by nic1" $(($(packets cable cableS tx) - before)) 4
+	for n in $(flow_numbers); do
+		flow "$n"
+		dropped_as "$what: ESP of ${FLOWS[n]}" XfrmInNoStates \
+			"$ADDR_right" "$ADDR_left"
+		policy right delete "$n" out
+		dropped_as "$what: ${FLOWS[n]} in clear" XfrmInTmplMismatch \
+			"$ADDR_right" "$ADDR_left"
+	done
+	bridge -n cable fdb del "$address" dev cableS master
+	bond_down
+}
+
 not_in_other_modes()
 {
 	hosts_up && cable_for_spare || { not_ok "other modes: set-up"; return; }
 	ip -n left link add bond0 type bond mode balance-rr
 	flow_add transport v4 none
+	ip -n left link set nic0 down
+	ip -n left link set nic0 master bond0
+	ip -n left link set bond0 up
+	check "a bond in another mode, with a slave: crypto offload is software" \
+		sa left add 1 out 2 crypto
+	is "nothing is offloaded" "$(count_sas left .offload)" 0
+	check "a bond in another mode, with a slave, refuses packet offload" \
+		refused sa left add 1 out 1 packet
+	check "and policies" refused policy left update 1 out packet
+	is "nothing is on the slave" "$(on_nic left) $(policies_on_nic left)" "0 0"
+	ip -n left link set nic0 nomaster
+	ip -n left link set bond0 down
 	check "a bond in another mode refuses packet offload" \
 		refused sa left add 1 out 1 packet
 	check "13: and says which mode it needs" \
@@ -290,4 +330,5 @@ unknown_counters
 deleted_meanwhile
 not_in_other_modes
 witness
+backup_port
 finish

@@ -180,21 +180,6 @@ seen_protected()
 	on left nft list table ip seen | sed -n 's/.* packets \([0-9]*\) .*/\1/p'
 }
 
-peer_pings() # FROM TO
-{
-	on right ping -n -q -c 5 -i 0.02 -W 0.1 -I "$1" "$2" >"$OUT/ping.log" 2>&1
-}
-
-# Of left: five of right's packets are dropped for this reason, and not answered.
-dropped_as() # WHAT COUNTER FROM TO
-{
-	local before
-
-	before=$(xfrm_stat left "$2")
-	check "1: $1: no answer" refused peer_pings "$3" "$4"
-	check "1: $1: counted as $2" at_least $((before + 5)) xfrm_stat left "$2"
-}
-
 # A policy of better priority, for more addresses, that blocks.
 blocked() # N
 {

@@ -353,6 +353,15 @@ states()
 		"$ID4" "dir out $GCM encap espinudp 4500 4501 0.0.0.0 nat-keepalive-interval 20"
 	sa "padding and CPU" '.tfcpad == 100 and .pcpu_num == 0' \
 		"$ID4" "dir out mode tunnel $GCM tfcpad 100 pcpu-num 0"
+	sa "flags" '.flags == ["noecn", "decap-dscp", "nopmtudisc", "wildrecv", "icmp"]' \
+		"$ID4" "mode tunnel $GCM flag noecn decap-dscp nopmtudisc wildrecv icmp"
+	sa "ESP in TCP" '.encap == {type: "espintcp", sport: 4500, dport: 4501,
+		addr: "0.0.0.0"}' "$ID4" "$GCM encap espintcp 4500 4501 0.0.0.0"
+	sa "selector of ICMPv6" '.sel == {src: "::/0", dst: "2001:db8::/32",
+		proto: "ipv6-icmp", type: 128, code: 0}' "$ID6" \
+		"$GCM sel dst 2001:db8::/32 proto ipv6-icmp type 128 code 0"
+	sa "output-mark by its older word" '.output_mark ==
+		{value: "0x6", mask: "0x7"}' "$ID4" "$GCM set-mark 6 mask 7"
 	sa "mark without a mask" '.mark == {value: "0x5", mask: "0xffffffff"}' \
 		"$ID4 mark 5" "$GCM"
 	sa "mark with a slash" '.mark == {value: "0x5", mask: "0xff"}' \
@@ -443,6 +452,12 @@ policies()
 		"src 10.0.0.0/8 proto tcp sport 1 dport 65535 dir in" ""
 	policy "ICMP" '.sel.type == 8 and .sel.code == 0' \
 		"dst 10.0.0.0/8 proto icmp type 8 code 0 dir out" ""
+	policy "SCTP" '.sel.proto == "sctp" and .sel.sport == 7 and .sel.dport == 8' \
+		"dst 10.0.0.0/8 proto sctp sport 7 dport 8 dir out" ""
+	policy "DCCP" '.sel.proto == "dccp" and .sel.dport == 9' \
+		"dst 10.0.0.0/8 proto dccp dport 9 dir out" ""
+	policy "Mobile IPv6" '.sel.proto == "mobility-header" and .sel.type == 5' \
+		"dst 2001:db8::/32 proto mobility-header type 5 dir out" ""
 	policy "GRE" '.sel.proto == "gre" and .sel.key == 16909060' \
 		"dst 10.0.0.0/8 proto gre key 1.2.3.4 dir out" ""
 	policy "limits" '.limits == {"time-hard": 900}' \
