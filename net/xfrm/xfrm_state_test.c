@@ -6,6 +6,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/net.h>
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/xfrm.h>
@@ -1196,6 +1197,183 @@ static void migrate_means_the_exact_mark(struct kunit *test)
 	xfrm_state_put(x[1]);
 }
 
+/* The mask is a part of the name: another one is another name, which may be taken. */
+static void migrate_to_a_mask_that_is_taken(struct kunit *test)
+{
+	static const struct xfrm_mark mask_3 = { .v = 1, .m = 3 };
+	struct xfrm_user_migrate_state um;
+	struct xfrm_state *x, *y;
+	const char *said;
+
+	x = real_state(test, SPI(0), REQID);
+	x->mark = (struct xfrm_mark){ .v = 1, .m = 1 };
+	xfrm_state_insert(x);
+	y = real_state(test, SPI(0), REQID);
+	y->mark = mask_3;
+	xfrm_state_insert(y);
+	um = move_of(x);
+	um.old_mark = x->mark;
+	KUNIT_EXPECT_EQ(test,
+			migrate_state_attr(test, &um, XFRMA_MARK, &mask_3,
+					   sizeof(mask_3), &said), -EEXIST);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, count_states(SPI(0)), 2);
+}
+
+/* A packet that came in writes the window within a read-side section. */
+static void migrate_waits_for_what_came_in(struct kunit *test)
+{
+	struct xfrm_user_migrate_state um;
+	struct rcu_gp_oldstate grace;
+	struct xfrm_state *x;
+	const char *said;
+
+	x = insert_real(test, SPI(0), REQID, 0);
+	x->dir = XFRM_SA_DIR_IN;
+	x->props.replay_window = 32;
+	um = move_away(x);
+	get_state_synchronize_rcu_full(&grace);
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&grace));
+	xfrm_state_put(x);
+}
+
+struct told_param {
+	const char *name;
+	u8 dir;
+	bool encap, marks, device;
+};
+
+static const struct told_param told_params[] = {
+	{ "nothing", 0 },
+	{ "inbound, in UDP", XFRM_SA_DIR_IN, true },
+	{ "outbound, in UDP", XFRM_SA_DIR_OUT, true },
+	{ "marks", 0, false, true },
+	{ "on a device", XFRM_SA_DIR_OUT, false, false, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(told, told_params, name);
+
+static u32 told_u32(const struct nlmsghdr *nlh, int type)
+{
+	const struct nlattr *attr;
+
+	attr = nlmsg_find_attr(nlh, sizeof(struct xfrm_user_migrate_state),
+			       type);
+	return attr ? nla_get_u32(attr) : 0;
+}
+
+static const void *told_data(const struct nlmsghdr *nlh, int type)
+{
+	const struct nlattr *attr;
+
+	attr = nlmsg_find_attr(nlh, sizeof(struct xfrm_user_migrate_state),
+			       type);
+	return attr ? nla_data(attr) : NULL;
+}
+
+/* A listener learns all that the SA has now, not only what was asked for. */
+static void migrate_is_told(struct kunit *test)
+{
+	const struct told_param *p = test->param_value;
+	struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = BIT(XFRMNLGRP_MIGRATE - 1),
+	};
+	const struct xfrm_user_migrate_state *told;
+	const struct xfrm_user_offload *offload;
+	const struct xfrm_encap_tmpl *encap;
+	struct xfrm_user_migrate_state um;
+	const struct xfrm_mark *mark;
+	const struct nlattr *attr;
+	struct xfrm_user_offload xuo = {};
+	struct sad_ctx *ctx = test->priv;
+	struct nlmsghdr *nlh;
+	struct msghdr msg = {};
+	struct socket *sock;
+	struct xfrm_state *x;
+	struct kvec vec;
+	const char *said;
+	int len;
+
+	vec.iov_len = 1024;
+	vec.iov_base = kunit_kzalloc(test, vec.iov_len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vec.iov_base);
+	nlh = vec.iov_base;
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_NETLINK, SOCK_RAW,
+					       NETLINK_XFRM, &sock), 0);
+	KUNIT_ASSERT_EQ(test, kernel_bind(sock, (struct sockaddr *)&groups,
+					  sizeof(groups)), 0);
+	if (p->device)
+		fake_nic_register(test, ctx->dev);
+
+	x = insert_real(test, SPI(0), REQID, 0);
+	x->dir = p->dir;
+	if (p->encap) {
+		x->encap = kzalloc(sizeof(*x->encap), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, x->encap);
+		x->encap->encap_type = UDP_ENCAP_ESPINUDP;
+		x->encap->encap_sport = htons(4500);
+		x->encap->encap_dport = htons(4501);
+		if (p->dir == XFRM_SA_DIR_IN)
+			x->mapping_maxage = 7;
+		else
+			x->nat_keepalive_interval = 20;
+	}
+	if (p->marks) {
+		x->mark = (struct xfrm_mark){ .v = 5, .m = 0xff };
+		x->props.smark = (struct xfrm_mark){ .v = 6, .m = 0xf };
+	}
+	um = move_away(x);
+	um.old_mark = x->mark;
+	xuo.ifindex = ctx->dev->ifindex;
+	xuo.flags = XFRM_OFFLOAD_PACKET;
+	KUNIT_EXPECT_EQ(test,
+			migrate_state_attr(test, &um,
+					   p->device ? XFRMA_OFFLOAD_DEV : 0,
+					   &xuo, sizeof(xuo), &said), 0);
+
+	len = kernel_recvmsg(sock, &msg, &vec, 1, vec.iov_len, MSG_DONTWAIT);
+	KUNIT_ASSERT_GE(test, len, (int)nlmsg_total_size(sizeof(*told)));
+	KUNIT_EXPECT_EQ(test, nlh->nlmsg_type, XFRM_MSG_MIGRATE_STATE);
+	told = nlmsg_data(nlh);
+	KUNIT_EXPECT_EQ(test, told->id.spi, SPI(0));
+	KUNIT_EXPECT_EQ(test, told->new_daddr.a4, ELSEWHERE);
+
+	mark = told_data(nlh, XFRMA_MARK);
+	KUNIT_EXPECT_EQ(test, mark ? mark->v : 0, p->marks ? 5 : 0);
+	KUNIT_EXPECT_EQ(test, mark ? mark->m : 0, p->marks ? 0xff : 0);
+	KUNIT_EXPECT_EQ(test, told_u32(nlh, XFRMA_SET_MARK), p->marks ? 6 : 0);
+	KUNIT_EXPECT_EQ(test, told_u32(nlh, XFRMA_SET_MARK_MASK),
+			p->marks ? 0xf : 0);
+	encap = told_data(nlh, XFRMA_ENCAP);
+	KUNIT_EXPECT_EQ(test, encap ? ntohs(encap->encap_dport) : 0,
+			p->encap ? 4501 : 0);
+	KUNIT_EXPECT_EQ(test, told_u32(nlh, XFRMA_MTIMER_THRESH),
+			p->encap && p->dir == XFRM_SA_DIR_IN ? 7 : 0);
+	KUNIT_EXPECT_EQ(test, told_u32(nlh, XFRMA_NAT_KEEPALIVE_INTERVAL),
+			p->encap && p->dir == XFRM_SA_DIR_OUT ? 20 : 0);
+	attr = nlmsg_find_attr(nlh, sizeof(*told), XFRMA_SA_DIR);
+	KUNIT_EXPECT_EQ(test, attr ? nla_get_u8(attr) : 0, p->dir);
+	offload = told_data(nlh, XFRMA_OFFLOAD_DEV);
+	KUNIT_EXPECT_EQ(test, !!offload, p->device);
+	if (offload)
+		KUNIT_EXPECT_EQ(test, offload->ifindex, ctx->dev->ifindex);
+
+	/* once */
+	KUNIT_EXPECT_EQ(test, kernel_recvmsg(sock, &msg, &vec, 1, vec.iov_len,
+					     MSG_DONTWAIT), -EAGAIN);
+	sock_release(sock);
+	xfrm_state_put(x);
+	xfrm_state_flush(&init_net, 0, false);
+	if (p->device) {
+		unregister_netdev(ctx->dev);
+		xfrm_flush_gc();
+		ctx->refs = netdev_refcnt_read(ctx->dev);
+	}
+}
+
 struct prefix_param {
 	const char *name;
 	u16 family;
@@ -1406,6 +1584,9 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(spi_0_is_impossible),
 	KUNIT_CASE(keepalive_needs_encapsulation),
 	KUNIT_CASE(migrate_means_the_exact_mark),
+	KUNIT_CASE(migrate_to_a_mask_that_is_taken),
+	KUNIT_CASE(migrate_waits_for_what_came_in),
+	KUNIT_CASE_PARAM(migrate_is_told, told_gen_params),
 	KUNIT_CASE_PARAM(migrate_refuses_a_longer_prefix, prefix_gen_params),
 	KUNIT_CASE(migrate_takes_it_to_a_device),
 	KUNIT_CASE(migrate_takes_no_padding_to_a_device),

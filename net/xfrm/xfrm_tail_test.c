@@ -28,6 +28,7 @@
 
 static struct {
 	u64 seq;
+	u64 late;	/* packets after the counters were read last */
 	u32 window;
 	int says;
 	int unbinds, deletes;
@@ -64,7 +65,7 @@ static int nic_state_unbind(struct net_device *dev, struct xfrm_state *x,
 {
 	nic.unbinds++;
 	nic.drained = poll_state_synchronize_rcu_full(&nic.grace);
-	final->seq = nic.seq;
+	final->seq = nic.seq + nic.late;
 	if (final->window)
 		final->replay[0] = nic.window;
 	return nic.says;
@@ -284,6 +285,20 @@ static void tail_of_a_failure(struct kunit *test)
 	drop(y);
 }
 
+/* Nor one that a device had, and that did not get into the SAD. */
+static void tail_of_one_that_was_never_there(struct kunit *test)
+{
+	struct xfrm_state *x = make(test, OUT, 0);
+
+	x->replay.oseq = 1000;
+	KUNIT_ASSERT_EQ(test, meet(test, x, CRYPTO), 0);
+	KUNIT_ASSERT_EQ(test, offload(test, x, CRYPTO), 0);
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	xfrm_state_put(x);
+	goes_on_at(test, 0, CRYPTO, 0);
+}
+
 /* PENDING, then FINAL: the hardware has stopped when it tells, and is asked
  * before its entry is erased.
  */
@@ -401,6 +416,23 @@ static void tail_final_in(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, y->replay.seq, 40);
 	/* 40, 38, 37 */
 	KUNIT_EXPECT_EQ(test, y->replay.bitmap, BIT(0) | BIT(2) | BIT(3));
+	drop(y);
+}
+
+static void tail_final_in_esn(struct kunit *test)
+{
+	struct xfrm_state *x = make(test, IN, 0), *y;
+
+	with_esn(test, x, 64);
+	KUNIT_ASSERT_EQ(test, meet(test, x, PACKET), 0);
+	add(test, x, PACKET);
+	nic.seq = 40;
+	nic.window = BIT(0) | BIT(2);
+	delete(x);
+	y = make(test, IN, 0);
+	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
+	KUNIT_EXPECT_EQ(test, y->replay.seq, 40);
+	KUNIT_EXPECT_EQ(test, y->replay.bitmap, BIT(0) | BIT(2));
 	drop(y);
 }
 
@@ -649,9 +681,10 @@ static void tail_of_a_suspended(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), -EEXIST);
 	nic.seq = 50;
+	nic.late = 5;
 	delete(x);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
-	KUNIT_EXPECT_EQ(test, y->replay.oseq, 50);
+	KUNIT_EXPECT_EQ(test, y->replay.oseq, 55);
 	drop(y);
 }
 
@@ -969,6 +1002,7 @@ static void last_number_is_told(struct kunit *test)
 static struct kunit_case tail_cases[] = {
 	KUNIT_CASE(tail_none),
 	KUNIT_CASE(tail_of_a_failure),
+	KUNIT_CASE(tail_of_one_that_was_never_there),
 	KUNIT_CASE(tail_final_out),
 	KUNIT_CASE(tail_final_asks_for_more),
 	KUNIT_CASE(tail_final_esn),
@@ -976,6 +1010,7 @@ static struct kunit_case tail_cases[] = {
 	KUNIT_CASE(tail_final_crypto),
 	KUNIT_CASE(tail_goes_on_in_software),
 	KUNIT_CASE(tail_final_in),
+	KUNIT_CASE(tail_final_in_esn),
 	KUNIT_CASE(tail_final_in_larger_window),
 	KUNIT_CASE(tail_final_in_asks_for_more),
 	KUNIT_CASE(tail_in_of_another_spi),

@@ -16,7 +16,7 @@
 struct fake_nic {
 	int state_add, state_unbind, state_delete, state_free;
 	int policy_add, policy_delete, policy_free;
-	int room;
+	int room, full;	/* how many SAs, what one more is told */
 	int refuse, refuse_policy;
 	int unbind_says;
 	u64 seq;
@@ -34,7 +34,7 @@ static struct fake_nic nic;
 static int fake_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
 	if (nic.room && nic.state_add - nic.state_delete >= nic.room)
-		return -ENOSPC;
+		return nic.full;
 	nic.state_add++;
 	if (nic.lower)
 		x->xso.real_dev = nic.lower;
@@ -208,6 +208,15 @@ static void unbind(struct kunit *test, enum xfrm_unbind_reason reason)
 	rtnl_unlock();
 }
 
+static void switch_feature(struct kunit *test, netdev_features_t features)
+{
+	struct bind_ctx *ctx = test->priv;
+
+	rtnl_lock();
+	xfrm_dev_features(ctx->dev, features);
+	rtnl_unlock();
+}
+
 static void bind_delete_then_free(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -242,6 +251,19 @@ static void bind_refused_leaves_nothing(struct kunit *test)
 	x->xso.dev = NULL;
 	drop_state(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
+}
+
+static struct xfrm_state *larval_state(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	x->km.state = XFRM_STATE_ACQ;
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
+
+	return x;
 }
 
 static void says_broken(struct xfrm_state *x)
@@ -286,14 +308,9 @@ static void bind_of_a_broken_sa(struct kunit *test)
 /* One that stands for an ACQUIRE carries nothing, and stays. */
 static void bind_of_a_broken_larval_sa(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
-	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+	struct xfrm_state *x = larval_state(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, x);
 	nic.in_state_add = says_broken;
-	x->km.state = XFRM_STATE_ACQ;
-	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
@@ -323,12 +340,15 @@ static void unbind_tears_down_once(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	nic.seq = 41;
+	nic.packets = 10;
 	unbind(test, XFRM_UNBIND_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
 	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
 	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 100);
+	/* what was not read before, and the one after that */
+	KUNIT_EXPECT_EQ(test, x->curlft.packets, 11);
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 
 	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
@@ -338,6 +358,33 @@ static void unbind_tears_down_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
+}
+
+/* A device that leaves is set down first. */
+static void down_tells_what_is_behind_it(struct kunit *test)
+{
+	static const enum xfrm_unbind_reason reasons[] = {
+		XFRM_UNBIND_DEV_DOWN, XFRM_UNBIND_DEV_UNREGISTER,
+		XFRM_UNBIND_DEV_UNREGISTER,
+	};
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+		rtnl_lock();
+		if (i == 1)
+			xfrm_dev_leave(ctx->dev);
+		ctx->dev->dismantle = i == 2;
+		xfrm_dev_down(ctx->dev);
+		ctx->dev->dismantle = false;
+		xfrm_dev_enter(ctx->dev);
+		rtnl_unlock();
+		KUNIT_EXPECT_EQ_MSG(test, x->unbound.reason, reasons[i],
+				    "way %d", i);
+		drop_state(x);
+	}
 }
 
 /* Whoever passed a test before the fence is in an RCU read-side section. */
@@ -474,15 +521,105 @@ static void delete_drains_before_it_stops(struct kunit *test)
 
 static void deleted_makes_room(struct kunit *test)
 {
+	static const int full[] = { -ENOSPC, -EEXIST, -EBUSY };
 	struct xfrm_state *x, *y;
+	int i;
 
 	nic.room = 1;
-	x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	for (i = 0; i < ARRAY_SIZE(full); i++) {
+		nic.full = full[i];
+		x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+		x->km.state = XFRM_STATE_DEAD;
+		xfrm_dev_state_delete(x);
+		y = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+		drop_state(y);
+		xfrm_state_put(x);
+	}
+}
+
+/* A packet adds it, and may not wait for room. */
+static void larval_waits_for_no_room(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *larval = larval_state(test);
+	struct bind_ctx *ctx = test->priv;
+	int err;
+
+	nic.room = 1;
+	nic.full = -ENOSPC;
 	x->km.state = XFRM_STATE_DEAD;
+	local_bh_disable();
 	xfrm_dev_state_delete(x);
-	y = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
-	drop_state(y);
-	xfrm_state_put(x);
+	err = xfrm_bind_state(larval, NULL);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	if (err)
+		netdev_put(ctx->dev, &larval->xso.dev_tracker);
+	if (err)
+		larval->xso.dev = NULL;
+	drop_state(larval);
+	drop_state(x);
+}
+
+/* No packet is on its way to one. */
+static void larval_stops_at_once(struct kunit *test)
+{
+	struct xfrm_state *larval = larval_state(test);
+
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(larval, NULL), 0);
+	nic.packets = 3;
+	local_bh_disable();
+	xfrm_dev_state_delete(larval);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	local_bh_enable();
+	/* the driver is asked for nothing that it does not have */
+	KUNIT_EXPECT_EQ(test, larval->curlft.packets, 0);
+	drop_state(larval);
+	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
+}
+
+/* For the template of an offloaded policy. */
+static void larval_that_is_refused(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_policy *xp = new_policy(test);
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+	int refs = netdev_refcnt_read(ctx->dev);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	nic.refuse = -ENOSPC;
+	rcu_read_lock();
+	KUNIT_EXPECT_EQ(test, xfrm_bind_larval(x, xp), -ENOSPC);
+	rcu_read_unlock();
+	KUNIT_EXPECT_NULL(test, x->xso.dev);
+	KUNIT_EXPECT_TRUE(test,
+			  x->xso.type == XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	KUNIT_EXPECT_EQ(test, netdev_refcnt_read(ctx->dev), refs);
+
+	nic.refuse = 0;
+	rcu_read_lock();
+	KUNIT_EXPECT_EQ(test, xfrm_bind_larval(x, xp), 0);
+	rcu_read_unlock();
+	KUNIT_EXPECT_PTR_EQ(test, x->xso.dev, ctx->dev);
+	drop_state(x);
+	drop_policy(xp);
+}
+
+/* One that is registered with esp-hw-offload off. */
+static void device_enters_without_the_feature(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
+	ctx->dev->features &= ~NETIF_F_HW_ESP;
+	xfrm_dev_enter(ctx->dev);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -EOPNOTSUPP);
+	switch_feature(test, NETIF_F_HW_ESP);
+	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	drop_state(x);
 }
 
 static void delete_inbound_stops_at_once(struct kunit *test)
@@ -501,15 +638,6 @@ static void delete_inbound_stops_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_TRUE(test, nic.free_drained);
 	xfrm_state_put(x);
-}
-
-static void switch_feature(struct kunit *test, netdev_features_t features)
-{
-	struct bind_ctx *ctx = test->priv;
-
-	rtnl_lock();
-	xfrm_dev_features(ctx->dev, features);
-	rtnl_unlock();
 }
 
 static void feature_off_unbinds_and_refuses(struct kunit *test)
@@ -841,6 +969,7 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(bind_of_a_broken_larval_sa),
 	KUNIT_CASE(bind_refused_while_leaving),
 	KUNIT_CASE(unbind_tears_down_once),
+	KUNIT_CASE(down_tells_what_is_behind_it),
 	KUNIT_CASE(unbind_drains_before_it_stops),
 	KUNIT_CASE(unbind_without_counters_is_not_exact),
 	KUNIT_CASE(unbind_of_an_old_driver),
@@ -851,6 +980,10 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(unbind_takes_all_of_many),
 	KUNIT_CASE(delete_drains_before_it_stops),
 	KUNIT_CASE(deleted_makes_room),
+	KUNIT_CASE(larval_waits_for_no_room),
+	KUNIT_CASE(larval_stops_at_once),
+	KUNIT_CASE(larval_that_is_refused),
+	KUNIT_CASE(device_enters_without_the_feature),
 	KUNIT_CASE(delete_inbound_stops_at_once),
 	KUNIT_CASE(feature_off_unbinds_and_refuses),
 	KUNIT_CASE(deletion_tells_counters_and_device),
@@ -1171,10 +1304,57 @@ static void replaced_policy_drops_nothing(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
 	kfree_skb(skb);
 
+	/* what blocks sends nothing either */
+	skb = marked_packet(test, x);
+	xp = by;
+	by = new_policy(test);
+	by->action = XFRM_POLICY_BLOCK;
+	xfrm_dev_policy_replaced(xp, by);
+	drop_policy(xp);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+
 	skb = marked_packet(test, x);
 	drop_policy(by);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	drop_state(x);
+}
+
+/* It protects nothing that leaves. */
+static void deleted_inbound_policy_drops_nothing(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	xp->xdo.dir = XFRM_DEV_OFFLOAD_IN;
+	drop_policy(xp);
+	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+	drop_state(x);
+}
+
+/* By one of another device. */
+static void policy_replaced_on_another_device(struct kunit *test)
+{
+	struct bind_ctx *ctx = test->priv;
+	struct net_device *own = ctx->dev;
+	struct net_device *other = fake_nic(test, "other%d", &fake_ops);
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = new_policy(test), *by;
+	struct sk_buff *skb = marked_packet(test, x);
+
+	ctx->dev = other;
+	by = new_policy(test);
+	ctx->dev = own;
+	by->xfrm_nr = 1;
+	xfrm_dev_policy_replaced(xp, by);
+	drop_policy(xp);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_policy(by);
+	drop_state(x);
+	free_netdev(other);
 }
 
 /* By one that lets packets pass as they are, or that the hardware has not. */
@@ -1259,6 +1439,8 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),
 	KUNIT_CASE(deletion_on_another_device_drops_nothing),
 	KUNIT_CASE(replaced_policy_drops_nothing),
+	KUNIT_CASE(deleted_inbound_policy_drops_nothing),
+	KUNIT_CASE(policy_replaced_on_another_device),
 	KUNIT_CASE(policy_replaced_by_another_kind),
 	KUNIT_CASE(copy_of_a_packet_keeps_its_mark),
 	KUNIT_CASE(requeued_packet_is_tested_again),
@@ -1537,6 +1719,14 @@ static void lower_device_loses_its_hardware(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
+
+	/* or is told to offload no more, and the bond has no other slave */
+	nic.refuse = -EOPNOTSUPP;
+	xfrm_dev_features(slave[1], 0);
+	KUNIT_EXPECT_TRUE(test, x->xso.live);
+	xfrm_dev_features(slave[0], 0);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_FEATURE_OFF);
 
 	for (i = 0; i < 2; i++)
 		netdev_upper_dev_unlink(slave[i], ctx->dev);
