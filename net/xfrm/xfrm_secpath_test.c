@@ -690,6 +690,7 @@ static void policy_wants_the_sa(struct kunit *test)
 	struct xfrm_state *x = in_state(test, p);
 	struct sk_buff *skb = in_packet(test, p);
 	unsigned long count = p->mib ? in_count(p->mib) : 0;
+	time64_t start = ktime_get_real_seconds();
 	int i;
 
 	/* One policy at least: the others are not asked without. */
@@ -724,6 +725,10 @@ static void policy_wants_the_sa(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, !!xfrm_offload(skb),
 					p->odd == IN_STILL_ESP);
 	}
+
+	/* Daemons close a tunnel whose policies are idle. */
+	if (!p->mib && p->odd == IN_GOOD)
+		KUNIT_EXPECT_GE(test, xp->curlft.use_time, start);
 
 	kfree_skb(skb);
 	if (xp)

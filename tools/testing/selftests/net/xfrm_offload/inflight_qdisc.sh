@@ -38,6 +38,17 @@ upper_devices() # MACVLAN-FLOW VLAN-FLOW XFRM-FLOW
 	EOF
 }
 
+# What comes in under packet offload comes in by the NIC.
+by_xfrm_interface()
+{
+	MORE_WORDS["left out tunnel"]='if_id 7'
+	flow_in "tbf: from an xfrm interface" tunnel v4 packet
+	local rc=$?
+
+	unset 'MORE_WORDS[left out tunnel]'
+	return $rc
+}
+
 places()
 {
 	local n=$FIRST_FLOW
@@ -51,8 +62,7 @@ places()
 		flow_in "tbf of a VLAN" transport v4 packet &&
 		LEVEL=use flow_in "tbf: optional template" \
 			transport v4 packet &&
-		SA_WORDS='if_id 7' POLICY_WORDS='if_id 7' flow_in \
-			"tbf: from an xfrm interface" tunnel v4 packet &&
+		by_xfrm_interface &&
 		upper_devices $((n + 5)) $((n + 6)) $((n + 8)) &&
 		behind_up $((n + 4)) && sockets_up || return
 	# It might give a plain packet to a sibling.

@@ -154,15 +154,57 @@ a_sentence()
 	check "13: noecn is refused, in" no_sa 'noecn' nic0 in tunnel flag noecn
 	check "13: ESP in UDP is refused" no_sa 'UDP or TCP' nic0 out tunnel \
 		encap espinudp 4500 4500 0.0.0.0
+	for mode in transport tunnel; do
+		check "13: if_id is refused, in, $mode" \
+			no_sa 'nic0 cannot hand' nic0 in "$mode" if_id 7
+		check "13: if_id is refused, in, $mode, IPv6" \
+			says_so 'nic0 cannot hand' ctl left state add \
+			src fd00:9::1 dst fd00:9::2 proto esp spi 0x4713 \
+			mode "$mode" if_id 7 aead 'rfc4106(gcm(aes))' \
+			"0x$(printf '%040d' 1)" 128 \
+			offload packet dev nic0 dir in
+	done
+	check "13: if_id of a policy is refused, in" \
+		says_so 'nic0 cannot hand' ctl left policy add \
+		src 10.1.0.9 dst 10.2.0.9 dir in if_id 7 \
+		offload packet dev nic0 tmpl proto esp mode transport
+	onto_the_nic
 	is "13: the NIC holds no SA of these" \
 		"$(grep -c 'spi=0x00004713' "$(nic_dir left)/sa")" 0
 	# What changes nothing, or what the NIC does, is taken.
 	for mode in "in transport flag decap-dscp" "in transport flag noecn" \
-		    "out tunnel flag noecn" "out tunnel flag nopmtudisc"; do
+		    "out tunnel flag noecn" "out tunnel flag nopmtudisc" \
+		    "out tunnel if_id 7"; do
 		# shellcheck disable=SC2086 # words, on purpose
 		check "13: $mode is taken" taken $mode
 	done
 	hosts_down
+}
+
+# An SA with if_id is elsewhere first, or only its SPI is there.
+onto_the_nic()
+{
+	local id=(src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x4713)
+	local to=(offload packet dev nic0 dir in)
+	local words=("${id[@]}" reqid 9 mode tunnel if_id 7
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040d' 1)" 128)
+	local first
+
+	for first in '' 'offload crypto dev nic0 dir in'; do
+		# shellcheck disable=SC2086 # words, on purpose
+		check "13: if_id is taken, in, ${first:-software}" \
+			ctl left state add "${words[@]}" $first
+		check "13: if_id is refused, in, by a migration" \
+			says_so 'nic0 cannot hand' \
+			ctl left state migrate "${id[@]}" "${to[@]}"
+		ctl left state delete "${id[@]}"
+	done
+	check "13: an SPI is reserved" \
+		on left ip xfrm state allocspi "${id[@]:0:6}" mode tunnel \
+		reqid 9 min 0x4713 max 0x4713
+	check "13: if_id is refused, in, by an update" says_so \
+		'nic0 cannot hand' ctl left state update "${words[@]}" "${to[@]}"
+	on left ip xfrm state deleteall src 10.9.0.1 dst 10.9.0.2 >/dev/null
 }
 
 taken() # DIR MODE WORDS...
