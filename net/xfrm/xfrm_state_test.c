@@ -497,6 +497,82 @@ static void wildcard_source_stands(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err, -EKEYREVOKED);
 }
 
+/* One that does not serve the flow says nothing about it. */
+static void only_what_serves_stands(struct kunit *test)
+{
+	struct sad_ctx *ctx = test->priv;
+	struct xfrm_state *x;
+
+	x = sad_insert(test, XFRM_STATE_VALID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	policy_on_device(test);
+	rcu_read_lock();
+	KUNIT_EXPECT_NE(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
+			0);
+	x->pcpu_num = 3;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
+			0);
+	x->pcpu_num = UINT_MAX;
+	x->sel.family = AF_INET;
+	x->sel.daddr.a4 = ELSEWHERE;
+	x->sel.prefixlen_d = 32;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
+			0);
+	x->sel.daddr.a4 = THERE;
+	KUNIT_EXPECT_NE(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
+			0);
+	rcu_read_unlock();
+}
+
+/* A mark is a part of the name. */
+static void twin_has_the_same_mark(struct kunit *test)
+{
+	struct xfrm_state *x, *y = sad_state(test);
+
+	x = sad_state(test);
+	x->mark = (struct xfrm_mark){ .v = 1, .m = 1 };
+	xfrm_state_insert(x);
+	y->mark = (struct xfrm_mark){ .v = 2, .m = 3 };
+	KUNIT_EXPECT_FALSE(test, xfrm_state_has_twin(y));
+	y->mark.v = 3;
+	KUNIT_EXPECT_TRUE(test, xfrm_state_has_twin(y));
+	y->km.state = XFRM_STATE_DEAD;
+	xfrm_state_put(y);
+}
+
+/* Packets find an SA by caches, too. */
+static void invalid_is_in_no_cache(struct kunit *test)
+{
+	struct xfrm_state *x = sad_insert(test, XFRM_STATE_VALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	struct hlist_head cache = {}, input = {};
+
+	hlist_add_head_rcu(&x->state_cache, &cache);
+	hlist_add_head_rcu(&x->state_cache_input, &input);
+	spin_lock_bh(&x->lock);
+	xfrm_state_go_invalid(x, XFRM_UNBIND_DEV_DOWN, NULL);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&cache));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&input));
+	if (!hlist_unhashed(&x->state_cache))
+		hlist_del_init_rcu(&x->state_cache);
+	if (!hlist_unhashed(&x->state_cache_input))
+		hlist_del_init_rcu(&x->state_cache_input);
+}
+
+/* One that is added as INVALID is told of; one that lost its device was. */
+static void added_as_invalid_is_told(struct kunit *test)
+{
+	struct xfrm_state *x = sad_insert(test, XFRM_STATE_INVALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+
+	x->unbound.reason = XFRM_UNBIND_DEV_DOWN;
+	xfrm_unbound_tell_added(x);
+	KUNIT_EXPECT_EQ(test, km.expire, 0);
+	x->unbound.reason = XFRM_UNBIND_TAIL;
+	xfrm_unbound_tell_added(x);
+	KUNIT_EXPECT_EQ(test, km.expire, 1);
+}
+
 static void valid_beside_invalid_is_found(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -521,6 +597,10 @@ static struct kunit_case find_cases[] = {
 	KUNIT_CASE_PARAM(mismatch_is_told, mismatch_gen_params),
 	KUNIT_CASE(wildcard_source_stands),
 	KUNIT_CASE_PARAM(exact_mark_is_found, exact_gen_params),
+	KUNIT_CASE(only_what_serves_stands),
+	KUNIT_CASE(twin_has_the_same_mark),
+	KUNIT_CASE(invalid_is_in_no_cache),
+	KUNIT_CASE(added_as_invalid_is_told),
 	KUNIT_CASE(valid_beside_invalid_is_found),
 	{}
 };
@@ -1115,6 +1195,8 @@ static struct xfrm_user_migrate_state move_away(const struct xfrm_state *x)
 /* A user namespace may ask for it, and modprobe(8) may take its time. */
 static void no_module_is_loaded_under_rtnl(struct kunit *test)
 {
+	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
+	struct sad_ctx *ctx = test->priv;
 	struct xfrm_user_migrate_state um;
 	struct xfrm_state *x = sad_state(test);
 	const char *said;
@@ -1126,6 +1208,16 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	xfrm_state_insert(x);
 	loaded_under_rtnl = false;
 	um = move_of(x);
+	/* no device offloads it, and that is known before it stops */
+	fake_nic_register(test, ctx->dev);
+	xuo.ifindex = ctx->dev->ifindex;
+	KUNIT_EXPECT_EQ(test,
+			migrate_state_attr(test, &um, XFRMA_OFFLOAD_DEV, &xuo,
+					   sizeof(xuo), &said), -EINVAL);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	unregister_netdev(ctx->dev);
+	ctx->refs = netdev_refcnt_read(ctx->dev);
+
 	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
 	KUNIT_EXPECT_FALSE(test, loaded_under_rtnl);
 	xfrm_state_flush(&init_net, 0, false);
@@ -1409,8 +1501,9 @@ static void migrate_refuses_a_longer_prefix(struct kunit *test)
 }
 
 /* An SA in software goes to a device, unless it does what no device does. */
-static void migrate_to_a_device(struct kunit *test, u32 tfcpad)
+static void migrate_to_a_device(struct kunit *test, u32 tfcpad, u8 dir)
 {
+	bool bad = tfcpad || dir == XFRM_SA_DIR_IN;
 	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
 	struct sad_ctx *ctx = test->priv;
 	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0);
@@ -1421,14 +1514,15 @@ static void migrate_to_a_device(struct kunit *test, u32 tfcpad)
 	fake_nic_register(test, ctx->dev);
 	xuo.ifindex = ctx->dev->ifindex;
 	x->tfcpad = tfcpad;
+	x->dir = dir;
 	err = migrate_state_attr(test, &um, XFRMA_OFFLOAD_DEV, &xuo,
 				 sizeof(xuo), &said);
-	KUNIT_EXPECT_EQ(test, err, tfcpad ? -EINVAL : 0);
+	KUNIT_EXPECT_EQ(test, err, bad ? -EINVAL : 0);
 	KUNIT_EXPECT_EQ(test, x->km.state,
-			tfcpad ? XFRM_STATE_VALID : XFRM_STATE_DEAD);
-	KUNIT_EXPECT_EQ(test, nic.adds, !tfcpad);
-	KUNIT_EXPECT_EQ(test, !!said, !!tfcpad);
-	KUNIT_EXPECT_EQ(test, moved_carries(SPI(0)), !tfcpad);
+			bad ? XFRM_STATE_VALID : XFRM_STATE_DEAD);
+	KUNIT_EXPECT_EQ(test, nic.adds, !bad);
+	KUNIT_EXPECT_EQ(test, !!said, bad);
+	KUNIT_EXPECT_EQ(test, moved_carries(SPI(0)), !bad);
 	xfrm_state_put(x);
 	xfrm_state_flush(&init_net, 0, false);
 	unregister_netdev(ctx->dev);
@@ -1438,15 +1532,112 @@ static void migrate_to_a_device(struct kunit *test, u32 tfcpad)
 
 static void migrate_takes_it_to_a_device(struct kunit *test)
 {
-	migrate_to_a_device(test, 0);
+	migrate_to_a_device(test, 0, XFRM_SA_DIR_OUT);
+}
+
+static void migrate_keeps_the_direction(struct kunit *test)
+{
+	migrate_to_a_device(test, 0, XFRM_SA_DIR_IN);
 }
 
 static void migrate_takes_no_padding_to_a_device(struct kunit *test)
 {
-	migrate_to_a_device(test, 64);
+	migrate_to_a_device(test, 64, XFRM_SA_DIR_OUT);
 }
 
-/* It is known before the device is asked. */
+static void migrate_of_what_belongs_to_the_kernel(struct kunit *test)
+{
+	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0);
+	struct xfrm_user_migrate_state um = move_away(x);
+	const char *said = NULL;
+
+	atomic_set(&x->tunnel_users, 1);
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -EPERM);
+	KUNIT_EXPECT_NOT_NULL(test, said);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	atomic_set(&x->tunnel_users, 0);
+	xfrm_state_put(x);
+}
+
+/* What belongs to the encapsulation goes with it. */
+static void migrate_out_of_udp(struct kunit *test)
+{
+	struct xfrm_state *x = insert_real(test, SPI(0), REQID, 0), *xc;
+	struct xfrm_user_migrate_state um = move_away(x);
+	struct xfrm_encap_tmpl none = {};
+	const char *said;
+
+	x->dir = XFRM_SA_DIR_OUT;
+	x->nat_keepalive_interval = 20;
+	x->encap = kzalloc(sizeof(*x->encap), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, x->encap);
+	x->encap->encap_type = UDP_ENCAP_ESPINUDP;
+	KUNIT_EXPECT_EQ(test,
+			migrate_state_attr(test, &um, XFRMA_ENCAP, &none,
+					   sizeof(none), &said), 0);
+	xc = moved_state(SPI(0));
+	KUNIT_ASSERT_NOT_NULL(test, xc);
+	KUNIT_EXPECT_NULL(test, xc->encap);
+	KUNIT_EXPECT_EQ(test, xc->nat_keepalive_interval, 0);
+	xfrm_state_put(xc);
+	xfrm_state_put(x);
+}
+
+/* Two SAs of one SPI and two addresses, and where they are to be. */
+static int migrate_two(struct kunit *test, __be32 first, __be32 second,
+		       struct xfrm_state **x)
+{
+	struct xfrm_state *xc[2];
+	int i, err;
+
+	for (i = 0; i < 2; i++) {
+		x[i] = real_state(test, SPI(0), REQID);
+		x[i]->id.daddr.a4 = i ? ELSEWHERE : THERE;
+		xfrm_state_insert(x[i]);
+		xfrm_state_hold(x[i]);
+		xc[i] = real_state(test, SPI(0), REQID);
+		xc[i]->id.daddr.a4 = i ? second : first;
+		xc[i]->km.state = XFRM_STATE_VOID;
+	}
+	mutex_lock(&init_net.xfrm.xfrm_cfg_mutex);
+	err = xfrm_migrate_begin(x, xc, 2, NULL);
+	if (err)
+		xfrm_migrate_abort(x, 2, xc, 2);
+	else
+		xfrm_migrate_end(x, xc, 2);
+	mutex_unlock(&init_net.xfrm.xfrm_cfg_mutex);
+
+	return err;
+}
+
+static void migrate_of_two_to_one_name(struct kunit *test)
+{
+	__be32 third = cpu_to_be32(0x0a4b0004);
+	struct xfrm_state *x[2];
+	int i;
+
+	KUNIT_EXPECT_EQ(test, migrate_two(test, third, third, x), -EEXIST);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, x[i]->km.state, XFRM_STATE_VALID);
+		xfrm_state_put(x[i]);
+	}
+}
+
+/* Each takes the name of the other one, which leaves it. */
+static void migrate_of_two_crosswise(struct kunit *test)
+{
+	struct xfrm_state *x[2];
+	int i;
+
+	KUNIT_EXPECT_EQ(test, migrate_two(test, ELSEWHERE, THERE, x), 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, x[i]->km.state, XFRM_STATE_DEAD);
+		xfrm_state_put(x[i]);
+	}
+	KUNIT_EXPECT_TRUE(test, moved_carries(SPI(0)));
+}
+
+/* It is known before the device is asked. Crypto offload is software's. */
 static void migrate_off_an_old_driver(struct kunit *test)
 {
 	struct sad_ctx *ctx = test->priv;
@@ -1462,6 +1653,13 @@ static void migrate_off_an_old_driver(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, said);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
+	xfrm_state_put(x);
+
+	x = insert_real(test, SPI(1), REQID, XFRM_DEV_OFFLOAD_CRYPTO);
+	um = move_away(x);
+	um.flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+	KUNIT_EXPECT_TRUE(test, moved_carries(SPI(1)));
 	xfrm_state_put(x);
 }
 
@@ -1589,7 +1787,12 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE_PARAM(migrate_is_told, told_gen_params),
 	KUNIT_CASE_PARAM(migrate_refuses_a_longer_prefix, prefix_gen_params),
 	KUNIT_CASE(migrate_takes_it_to_a_device),
+	KUNIT_CASE(migrate_keeps_the_direction),
 	KUNIT_CASE(migrate_takes_no_padding_to_a_device),
+	KUNIT_CASE(migrate_of_what_belongs_to_the_kernel),
+	KUNIT_CASE(migrate_out_of_udp),
+	KUNIT_CASE(migrate_of_two_to_one_name),
+	KUNIT_CASE(migrate_of_two_crosswise),
 	KUNIT_CASE(migrate_off_an_old_driver),
 	KUNIT_CASE(migrate_of_a_suspended_one),
 	KUNIT_CASE(migrate_of_a_suspended_one_that_is_not_exact),

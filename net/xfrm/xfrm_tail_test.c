@@ -424,6 +424,7 @@ static void tail_final_in_esn(struct kunit *test)
 	struct xfrm_state *x = make(test, IN, 0), *y;
 
 	with_esn(test, x, 64);
+	x->props.replay_window = 0;
 	KUNIT_ASSERT_EQ(test, meet(test, x, PACKET), 0);
 	add(test, x, PACKET);
 	nic.seq = 40;
@@ -475,6 +476,25 @@ static void tail_final_in_asks_for_more(struct kunit *test)
 	drop(y);
 }
 
+/* One without a window has seen nothing, and makes nothing unseen. */
+static void tail_in_without_a_window(struct kunit *test)
+{
+	struct xfrm_state *x, *y;
+
+	nic.window = BIT(0) | BIT(2);
+	stopped_at(test, IN, 40);
+	x = make(test, IN, 0);
+	x->props.replay_window = 0;
+	KUNIT_ASSERT_EQ(test, meet(test, x, SOFTWARE), 0);
+	add(test, x, SOFTWARE);
+	delete(x);
+	y = make(test, IN, 0);
+	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
+	KUNIT_EXPECT_EQ(test, y->replay.seq, 40);
+	KUNIT_EXPECT_EQ(test, y->replay.bitmap, BIT(0) | BIT(2));
+	drop(y);
+}
+
 /* A frame of another SPI is not authentic: the peer may begin anew. */
 static void tail_in_of_another_spi(struct kunit *test)
 {
@@ -513,6 +533,7 @@ static void unknown(struct kunit *test, u8 dir, u8 type)
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, y->unbound.reason, XFRM_UNBIND_TAIL);
 	KUNIT_EXPECT_FALSE(test, y->unbound.exact);
+	KUNIT_EXPECT_TRUE(test, y->km.dying);
 	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
 	/* it is in the SAD, and does not become VALID */
 	add(test, y, type);
@@ -621,6 +642,62 @@ static void tail_live(struct kunit *test)
 	}
 }
 
+/* Many SPIs, so that some have the place of the first one in the table. */
+static void tail_live_of_many_spis(struct kunit *test)
+{
+	struct xfrm_state *x = added(test, OUT, 0, CRYPTO), *y;
+	int i, refused = 0;
+
+	y = make(test, OUT, 1);
+	for (i = 1; i < 8192; i++) {
+		y->id.spi = SPI(i);
+		refused += !!meet(test, y, SOFTWARE);
+		xfrm_tail_forget(y);
+	}
+	KUNIT_EXPECT_EQ(test, refused, 0);
+	drop(y);
+	delete(x);
+}
+
+static struct xfrm_algo *cipher(struct kunit *test, u8 byte)
+{
+	struct xfrm_algo *algo = kzalloc(sizeof(*algo) + KEY_LEN, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, algo);
+	memset(algo->alg_key, byte, KEY_LEN);
+	algo->alg_key_len = KEY_LEN * 8;
+	return algo;
+}
+
+/* The key of a cipher counts, whatever authenticates beside it. */
+static void tail_of_a_cipher(struct kunit *test)
+{
+	struct tail_ctx *ctx = test->priv;
+	struct xfrm_state *x[3];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(x); i++) {
+		x[i] = make(test, OUT, 0);
+		kfree(x[i]->aead);
+		x[i]->aead = NULL;
+		x[i]->ealg = cipher(test, ctx->key + (i == 2 ? 100 : 0));
+		x[i]->aalg = kzalloc(sizeof(*x[i]->aalg) + KEY_LEN, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, x[i]->aalg);
+		memset(x[i]->aalg->alg_key, i == 1 ? 200 : 201, KEY_LEN);
+		x[i]->aalg->alg_key_len = KEY_LEN * 8;
+	}
+	KUNIT_ASSERT_EQ(test, meet(test, x[0], PACKET), 0);
+	add(test, x[0], PACKET);
+	nic.seq = 41;
+	delete(x[0]);
+	KUNIT_EXPECT_EQ(test, meet(test, x[1], PACKET), 0);
+	KUNIT_EXPECT_EQ(test, x[1]->replay.oseq, 41);
+	KUNIT_EXPECT_EQ(test, meet(test, x[2], PACKET), 0);
+	KUNIT_EXPECT_EQ(test, x[2]->replay.oseq, 0);
+	drop(x[1]);
+	drop(x[2]);
+}
+
 /* One key for both directions, as people have it who type it. */
 static void tail_live_reverse(struct kunit *test)
 {
@@ -628,6 +705,12 @@ static void tail_live_reverse(struct kunit *test)
 
 	y = make(test, IN, 0);
 	y->dir = 0;
+	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
+	drop(y);
+
+	/* one that says its direction need not be guessed by its addresses */
+	y = make(test, IN, 0);
+	y->id.daddr.a4 = ELSEWHERE;
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
 	drop(y);
 	delete(x);
@@ -757,6 +840,43 @@ static void tail_of_a_late_clone(struct kunit *test)
 	xfrm_tail_forget(xc);
 	drop(xc);
 	delete(x);
+}
+
+/* Nor if it is not known what it did. */
+static void tail_of_a_late_clone_is_unknown(struct kunit *test)
+{
+	struct tail_ctx *ctx = test->priv;
+	struct xfrm_state *x, *y;
+
+	nic.seq = 41;
+	x = added(test, OUT, 0, PACKET);
+	unbind(test);
+	y = make(test, OUT, 0);
+	y->id.daddr.a4 = ELSEWHERE;
+	KUNIT_ASSERT_EQ(test, meet(test, y, PACKET), 0);
+	add(test, y, PACKET);
+	nic.says = -EIO;
+	delete(y);
+	xfrm_bind_flush(ctx->dev);
+	KUNIT_EXPECT_EQ(test, xfrm_tail_is_free(x, &ctx->extack), -EOPNOTSUPP);
+	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
+	delete(x);
+}
+
+/* An SA in software goes to a device: what is known about its key stays known. */
+static void tail_of_one_that_goes_to_a_device(struct kunit *test)
+{
+	struct xfrm_user_offload xuo = {};
+	struct xfrm_state *xc;
+
+	stopped_at(test, OUT, 41);
+	xfrm_bind_flush(((struct tail_ctx *)test->priv)->dev);
+	xc = make(test, OUT, 1);
+	KUNIT_EXPECT_EQ(test, xfrm_tail_provide(xc, &xuo), 0);
+	add(test, xc, CRYPTO);
+	xc->replay.oseq = 30;
+	delete(xc);
+	goes_on_at(test, 0, PACKET, 41);
 }
 
 static u32 oseq_of_key(struct kunit *test, u32 key)
@@ -1013,18 +1133,23 @@ static struct kunit_case tail_cases[] = {
 	KUNIT_CASE(tail_final_in_esn),
 	KUNIT_CASE(tail_final_in_larger_window),
 	KUNIT_CASE(tail_final_in_asks_for_more),
+	KUNIT_CASE(tail_in_without_a_window),
 	KUNIT_CASE(tail_in_of_another_spi),
 	KUNIT_CASE(tail_other_key_or_direction),
 	KUNIT_CASE(tail_unknown),
 	KUNIT_CASE(tail_unknown_of_an_old_driver),
 	KUNIT_CASE(tail_of_one_broken_when_added),
 	KUNIT_CASE(tail_live),
+	KUNIT_CASE(tail_live_of_many_spis),
+	KUNIT_CASE(tail_of_a_cipher),
 	KUNIT_CASE(tail_live_reverse),
 	KUNIT_CASE(tail_after_an_unbind),
 	KUNIT_CASE(tail_of_a_suspended),
 	KUNIT_CASE(tail_of_one_deleted_while_suspended),
 	KUNIT_CASE(tail_of_a_clone),
 	KUNIT_CASE(tail_of_a_late_clone),
+	KUNIT_CASE(tail_of_a_late_clone_is_unknown),
+	KUNIT_CASE(tail_of_one_that_goes_to_a_device),
 	KUNIT_CASE(replay_is_live),
 	KUNIT_CASE(replay_of_crypto_is_software),
 	KUNIT_CASE(replay_is_not_shown_unless_exact),
