@@ -1195,6 +1195,76 @@ static struct sk_buff *validated(struct sk_buff *skb)
 	return skb;
 }
 
+/* --- devices without a queue: __dev_queue_xmit() passes no @again */
+
+static void sender_without_a_queue_hears(struct kunit *test)
+{
+	static const u8 types[] = {
+		XFRM_DEV_OFFLOAD_PACKET, XFRM_DEV_OFFLOAD_CRYPTO,
+	};
+	struct xfrm_state *x;
+	struct sk_buff *skb;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		x = new_state(test, types[i]);
+		skb = marked_packet(test, x);
+		unbind(test, XFRM_UNBIND_DEV_DOWN);
+		rcu_read_lock_bh();
+		skb = validate_xmit_xfrm(skb, 0, NULL);
+		rcu_read_unlock_bh();
+		KUNIT_EXPECT_EQ(test, PTR_ERR(skb), -EHOSTUNREACH);
+		drop_state(x);
+	}
+}
+
+static struct sk_buff *crypto_has;
+
+static int async_xmit(struct xfrm_state *x, struct sk_buff *skb,
+		      netdev_features_t features)
+{
+	crypto_has = skb;
+	return -EINPROGRESS;
+}
+
+static const struct xfrm_type_offload async_offload = { .xmit = async_xmit };
+
+/* What waits for another driver is no reason to send a packet as it is. */
+static void backlog_without_a_queue(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, x), *back;
+	struct sk_buff *waits = alloc_skb(64, GFP_KERNEL);
+	struct bind_ctx *ctx = test->priv;
+	struct sk_buff_head *backlog;
+	bool again = false;
+
+	KUNIT_ASSERT_NOT_NULL(test, waits);
+	x->type_offload = &async_offload;
+	crypto_has = NULL;
+
+	rcu_read_lock_bh();
+	backlog = &this_cpu_ptr(&softnet_data)->xfrm_backlog;
+	skb_queue_tail(backlog, waits);
+	back = validate_xmit_xfrm(skb, 0, &again);
+	KUNIT_EXPECT_PTR_EQ(test, back, skb);
+	KUNIT_EXPECT_TRUE(test, again);
+	KUNIT_EXPECT_NULL(test, crypto_has);
+	back = validate_xmit_xfrm(skb, 0, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(back), -EINPROGRESS);
+	KUNIT_EXPECT_PTR_EQ(test, crypto_has, skb);
+	skb_unlink(waits, backlog);
+	rcu_read_unlock_bh();
+
+	kfree_skb(waits);
+	/* xfrm_dev_resume() would: of the device that crypto comes back to */
+	if (crypto_has)
+		__dev_put(ctx->dev);
+	kfree_skb(skb);
+	x->type_offload = NULL;
+	drop_state(x);
+}
+
 /* By an ordinary deletion, or a rekey: the hardware is about to forget it, and
  * the packet's payload is clear. It has its ESP header already.
  */
@@ -1434,6 +1504,8 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_at_a_vlan_of_its_device_passes),
 	KUNIT_CASE(packet_of_nested_sas_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
+	KUNIT_CASE(sender_without_a_queue_hears),
+	KUNIT_CASE(backlog_without_a_queue),
 	KUNIT_CASE(queued_crypto_packet_of_a_deleted_sa_dies),
 	KUNIT_CASE(crypto_packet_at_the_wrong_device_dies),
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),

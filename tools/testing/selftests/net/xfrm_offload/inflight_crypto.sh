@@ -106,6 +106,23 @@ second_nic()
 # The frames of the second NIC, which sends no others.
 by_spare() { packets left nic1 tx; }
 
+# Meanwhile a flow of software leaves by a device without a queue, of which no
+# packet can wait, and no sender hears of an error.
+beside() # FAMILY
+{
+	local n via=192.168.2.2
+
+	flow_add transport "$1" none || return
+	n=$((${#FLOWS[@]} - 1))
+	CAUSE_OF[$n]="beside a backlog: $1"
+	[[ $1 == v4 ]] || via=fd00:168:2::2
+	ip -n left route replace "$ADDR_right/$PREFIX" via "$via" dev back0 \
+		src "$ADDR_left" || return
+	check "${CAUSE_OF[$n]}: packets are sent" burst "$n" true
+	note "$(tail -n 1 "$OUT/burst.log")"
+	WANTED[$n]=$BURST
+}
+
 backlog() # WHAT FLOW-WORDS...
 {
 	local what="backlog: $1: $2 $3" before n
@@ -120,6 +137,7 @@ backlog() # WHAT FLOW-WORDS...
 	nic_fault spare tx_room 1
 	check "$what: packets are sent" burst "$n" true
 	check "$what: one leaves" wait_for 10 at_least $((before + 1)) by_spare
+	[[ $1 != nothing ]] || beside "$3"
 	${LOSE[$1]}
 	! nic_exists spare || nic_fault spare tx_room -1
 	case $1 in
