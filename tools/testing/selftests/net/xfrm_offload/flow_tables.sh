@@ -10,14 +10,19 @@
 
 CASES=()
 
-# Whom the answers are from.
+# Answers from the address that was asked: another one is no part of the flow, and
+# of no policy.
 declare -r ANSWER='
-import socket
+import socket, struct
+IP_PKTINFO = 8
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 s.bind(("", 7))
 print("ready", flush=True)
 while True:
-    s.sendto(b"answer", s.recvfrom(2048)[1])
+    _, info, _, sender = s.recvmsg(2048, 64)
+    source = struct.pack("=I4s4x", 0, info[0][2][4:8])
+    s.sendmsg([b"answer"], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, sender)
 '
 
 # Datagrams one by one, each after the answer to the last one, or without it.
@@ -50,33 +55,48 @@ taken() # N: does the flow table have connections of flow N?
 	on left grep "dst=$ADDR_right.*OFFLOAD" /proc/net/nf_conntrack | wc -l
 }
 
+# An answer that comes in plain adds the flow; what goes out is protected.
+out_only() # N
+{
+	flow_table "udp ct direction reply" || { not_ok "nft: a flow table"; return; }
+	policy left delete "$1" in && policy right delete "$1" out
+	check "flow table: outbound protected only: is answered" ask flow-out-only
+	is "flow table: software: takes it" "$(taken "$1")" 1
+	on left nft delete table inet fast
+}
+
+# Packet offload both ways, until its SA has no hardware any more.
+packet() # N CAUSE COMMAND...
+{
+	flow "$1"
+	policy left add "$1" fwd none
+	check "flow table: packet offload: is answered" ask "flow-packet-$1"
+	is "1: flow table: does not take packet offload" "$(taken "$1")" 0
+	"${@:3}"
+	check "flow table: packet offload ends: $2" unanswered "flow-packet-$2"
+}
+
 # Flows between behind and right.
-flow_tables() # OUT-ONLY PACKET LATER
+flow_tables() # OUT-ONLY DELETED BROKEN OFF LATER
 {
 	local host
 
-	flow_table udp || { not_ok "nft: a flow table"; return; }
-
-	policy left delete "$1" in && policy right delete "$1" out
 	flow "$1"
-	check "flow table: outbound protected only: is answered" ask flow-out-only
-	is "flow table: software: takes it" "$(taken "$1")" 1
-
-	flow "$2"
-	policy left add "$2" fwd none
-	check "flow table: packet offload: is answered" ask flow-packet
-	is "1: flow table: does not take packet offload" "$(taken "$2")" 0
-	left ethtool -K nic0 esp-hw-offload off
-	check "flow table: packet offload ends" unanswered flow-packet-off
+	out_only "$1"
+	flow_table udp || { not_ok "nft: a flow table"; return; }
+	packet "$2" deleted sa left delete "$2" out
+	find_sa left "$3"
+	packet "$3" broken nic_fault left break_sa $((SPI))
+	packet "$4" off left ethtool -K nic0 esp-hw-offload off
 	left ethtool -K nic0 esp-hw-offload on
 
-	flow "$3"
+	flow "$5"
 	for host in left right; do
-		policy "$host" delete "$3" out && policy "$host" delete "$3" in
+		policy "$host" delete "$5" out && policy "$host" delete "$5" in
 	done
 	on behind python3 -c "$ASK" "$ADDR_left" "$ADDR_right" plain
-	is "flow table: takes what no policy protects" "$(taken "$3")" 1
-	policy right add "$3" in && policy left add "$3" out
+	is "flow table: takes what no policy protects" "$(taken "$5")" 1
+	policy right add "$5" in && policy left add "$5" out
 	check "flow table: a policy comes later" ask flow-later
 	on left nft delete table inet fast
 }
@@ -100,11 +120,12 @@ tap_header
 begin
 need python3 nft
 hosts_up && flow_add tunnel v4 none && flow_add tunnel v4 packet &&
-	flow_add tunnel v4 none && behind_up 1 2 3 &&
+	flow_add tunnel v4 packet && flow_add tunnel v4 packet &&
+	flow_add tunnel v4 none && behind_up 1 2 3 4 5 &&
 	start answer right ready python3 -c "$ANSWER" &&
 	capture_cable nic || { not_ok "set-up"; finish; }
 
-flow_tables 1 2 3
+flow_tables 1 2 3 4 5
 judge
 hosts_down
 ip netns del behind
