@@ -305,15 +305,23 @@ static void bind_of_a_broken_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
 }
 
-/* One that stands for an ACQUIRE carries nothing, and stays. */
+/* One that stands for an ACQUIRE carries nothing: it is added, and the work that
+ * waits for RTNL here takes it off the device.
+ */
 static void bind_of_a_broken_larval_sa(struct kunit *test)
 {
 	struct xfrm_state *x = larval_state(test);
 
 	nic.in_state_add = says_broken;
+	rtnl_lock();
 	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
+	rtnl_unlock();
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
+	rtnl_lock();
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_ACQ);
 	drop_state(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 }
