@@ -98,8 +98,8 @@ enum nsim_ipsec_delay_target {
  * @vanish:	it is gone, and the host does not know yet
  * @plain_out:	frames leave as they are, whatever policy protects them
  * @wrong_csum:	checksums that the stack leaves to the device are not filled in
- * @plain_in:	what comes in, plain or decrypted, meets no policy of the device:
- *		it is the stack that asks its policies
+ * @any_sa:	what the device decrypted meets no policy of the device: it is the
+ *		stack that asks its policies
  * @no_secpath:	the stack is not told which SA decrypted a frame
  * @false_secpath: the stack is told that the SA which a policy asks for decrypted
  *		a frame that is plain
@@ -121,7 +121,7 @@ struct nsim_ipsec_faults {
 	bool no_counters;
 	bool vanish;
 	bool plain_out;
-	bool plain_in;
+	bool any_sa;
 	bool wrong_csum;
 	bool no_secpath;
 	bool false_secpath;

@@ -7,8 +7,9 @@
  * real hardware: a policy with its SA makes ESP of the frame, and whatever
  * matches no such pair goes out as it is.
  *
- * In: ESP of an SA of the device is opened, ESP of others goes up as it is,
- * and plain frames that a policy wants protected are dropped.
+ * In: ESP of an SA of the device is opened, and has to be what a policy of the
+ * device asks for. Everything else goes up as it is: like the tables of real
+ * hardware, those of this device see ESP only.
  */
 
 #include <linux/etherdevice.h>
@@ -311,7 +312,7 @@ static struct sk_buff *nsim_ipsec_rx_packet(struct nsim_ipsec *hw, struct nsim_i
 	}
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, &inner);
-	if (policy && !READ_ONCE(hw->faults.plain_in) &&
+	if (policy && !READ_ONCE(hw->faults.any_sa) &&
 	    !nsim_ipsec_policy_accepts(policy, sa))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
 	if (!READ_ONCE(hw->faults.no_secpath) &&
@@ -384,12 +385,11 @@ static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff
 {
 	const struct nsim_ipsec_policy *policy;
 
-	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, flow);
-	if (policy && READ_ONCE(hw->faults.false_secpath))
-		nsim_ipsec_rx_attach_any(hw, skb, policy);
-	else if (policy && !READ_ONCE(hw->faults.plain_in) &&
-		 (policy->action == XFRM_POLICY_BLOCK || policy->requires_esp))
-		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
+	if (READ_ONCE(hw->faults.false_secpath)) {
+		policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, flow);
+		if (policy)
+			nsim_ipsec_rx_attach_any(hw, skb, policy);
+	}
 
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_PLAIN);
 	return skb;

@@ -233,9 +233,9 @@ ping_flow() # N
 }
 
 # Logs who sent each datagram that reaches a socket of left, and its first word.
-receiver() # PORT
+receiver() # PORT [NAME]
 {
-	start receiver left listening python3 -u -c '
+	start "${2:-receiver}" left listening python3 -u -c '
 import socket, sys
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

@@ -101,7 +101,7 @@ run() # CAUSE
 
 	hosts_up && every_kind_of_flow || { not_ok "$1: set-up"; return; }
 	# In every other round the NIC leaves its inbound policies to the stack.
-	nic_fault left plain_in "$((++ROUND % 2))"
+	nic_fault left any_sa "$((++ROUND % 2))"
 	FLOWS_OF[$1]=$(flow_numbers)
 	check "$1: the NIC goes under load" lose_the_nic "$1"
 	for n in $(flow_numbers); do
