@@ -1430,8 +1430,8 @@ static void migrate_is_told(struct kunit *test)
 	KUNIT_ASSERT_GE(test, len, (int)nlmsg_total_size(sizeof(*told)));
 	KUNIT_EXPECT_EQ(test, nlh->nlmsg_type, XFRM_MSG_MIGRATE_STATE);
 	told = nlmsg_data(nlh);
-	KUNIT_EXPECT_EQ(test, told->id.spi, SPI(0));
-	KUNIT_EXPECT_EQ(test, told->new_daddr.a4, ELSEWHERE);
+	KUNIT_EXPECT_TRUE(test, told->id.spi == SPI(0));
+	KUNIT_EXPECT_TRUE(test, told->new_daddr.a4 == ELSEWHERE);
 
 	mark = told_data(nlh, XFRMA_MARK);
 	KUNIT_EXPECT_EQ(test, mark ? mark->v : 0, p->marks ? 5 : 0);
