@@ -66,6 +66,12 @@ void xfrm_bind_end_claimed(struct xfrm_bind_batch *batch);
 
 void xfrm_packet_offload_retire(struct net_device *dev);
 void xfrm_dev_note_use(struct xfrm_state *x, u64 packets);
+int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
+			    bool by_ports);
+
+/* net/xfrm/xfrm_policy.c */
+struct xfrm_policy *xfrm_policy_lookup(struct net *net, const struct flowi *fl,
+				       u16 family, u8 dir, u32 if_id);
 
 bool xfrm_unbind_carries(const struct xfrm_state *x);
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason);

@@ -11,6 +11,13 @@
  * at hand. There the mark is put out of sight: xfrm_offload() does not find it,
  * and drivers see the packet as they always have.
  *
+ * The hardware looks for a policy a second time, in tables of its own and by
+ * the headers that the packet has then. So a packet is marked only if they are
+ * those that its policy is found for, and the mark records them. What tc, a
+ * qdisc or a device above changed or wrapped since then is dropped at the last
+ * stop. A marked packet has passed the hooks of netfilter, and passes none
+ * again.
+ *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
  * An unbind clears @live and waits for a grace period before it touches the
  * hardware: no packet passes the test and finds the hardware stopped. One that
@@ -20,13 +27,217 @@
 #include <linux/bpf-cgroup.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/siphash.h>
 #include <net/dst.h>
+#include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/ipv6.h>
 #include <net/ndisc.h>
 #include <net/route.h>
 #include <net/xfrm.h>
 
 #include "xfrm_bind.h"
+
+/**
+ * struct xfrm_packet_flow - what hardware compares with its policies
+ * @addrs: source and destination; where they do not fit, a keyed hash of them
+ * @ports: source and destination, or type and code of ICMP, or 0
+ * @protocol: EtherType
+ * @proto: protocol above IP
+ * @later: a fragment without the header that has the ports
+ * @by_ports: the policy was found by the ports, too
+ */
+struct xfrm_packet_flow {
+#if BITS_PER_LONG == 64
+	u64	addrs[4];
+#else
+	u64	addrs[1];
+#endif
+	__be32	ports;
+	__be16	protocol;
+	u8	proto;
+	bool	later : 1,
+		by_ports : 1;
+};
+
+/* A mark names one SA: the rest of @xvec has room for the headers. */
+static struct xfrm_packet_flow *xfrm_packet_flow_of(struct sec_path *sp)
+{
+	BUILD_BUG_ON(sizeof(struct xfrm_packet_flow) >
+		     sizeof(sp->xvec) - sizeof(sp->xvec[0]));
+
+	return (struct xfrm_packet_flow *)&sp->xvec[1];
+}
+
+static void xfrm_packet_flow_set_addrs(struct xfrm_packet_flow *flow,
+				       const void *addrs, size_t len)
+{
+#if BITS_PER_LONG == 64
+	memcpy(flow->addrs, addrs, len);
+#else
+	static siphash_key_t key __read_mostly;
+
+	net_get_random_once(&key, sizeof(key));
+	flow->addrs[0] = siphash(addrs, len, &key);
+#endif
+}
+
+/* Hardware looks for ports up to the length that a header says. Segments of a
+ * packet get lengths of their own.
+ */
+static bool xfrm_packet_flow_fits(const struct sk_buff *skb, int offset,
+				  __be16 len)
+{
+	return skb->len - offset == ntohs(len) || skb_is_gso(skb);
+}
+
+static bool xfrm_packet_flow_read_ports(const struct sk_buff *skb, int offset,
+					struct xfrm_packet_flow *flow)
+{
+	const void *head;
+	__be32 buf;
+
+	flow->ports = 0;
+	switch (flow->proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		head = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+		if (unlikely(!head))
+			return false;
+		memcpy(&flow->ports, head, sizeof(flow->ports));
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		head = skb_header_pointer(skb, offset, 2, &buf);
+		if (unlikely(!head))
+			return false;
+		memcpy(&flow->ports, head, 2);
+		break;
+	}
+
+	return true;
+}
+
+static bool xfrm_packet_flow_read_v4(const struct sk_buff *skb, int offset,
+				     struct xfrm_packet_flow *flow)
+{
+	const struct iphdr *iph;
+	struct iphdr buf;
+
+	iph = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+	if (unlikely(!iph || iph->version != 4 || iph->ihl < 5 ||
+		     !xfrm_packet_flow_fits(skb, offset, iph->tot_len)))
+		return false;
+
+	xfrm_packet_flow_set_addrs(flow, &iph->saddr, 2 * sizeof(iph->saddr));
+	flow->proto = iph->protocol;
+	flow->later = iph->frag_off & htons(IP_OFFSET);
+
+	return flow->later ||
+	       xfrm_packet_flow_read_ports(skb, offset + iph->ihl * 4, flow);
+}
+
+static bool xfrm_packet_flow_read_v6(const struct sk_buff *skb, int offset,
+				     struct xfrm_packet_flow *flow)
+{
+	const struct ipv6_opt_hdr *opt;
+	const struct ipv6hdr *ip6h;
+	struct ipv6_opt_hdr opt_buf;
+	struct ipv6hdr buf;
+	__be16 frag_off;
+
+	ip6h = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+	if (unlikely(!ip6h || ip6h->version != 6 ||
+		     !xfrm_packet_flow_fits(skb, offset + sizeof(*ip6h),
+					    ip6h->payload_len)))
+		return false;
+
+	xfrm_packet_flow_set_addrs(flow, &ip6h->saddr,
+				   2 * sizeof(ip6h->saddr));
+	flow->proto = ip6h->nexthdr;
+	flow->later = false;
+	offset += sizeof(*ip6h);
+	if (unlikely(ipv6_ext_hdr(flow->proto))) {
+		offset = ipv6_skip_exthdr(skb, offset, &flow->proto, &frag_off);
+		if (offset < 0)
+			return false;
+		if (flow->proto == NEXTHDR_FRAGMENT) {
+			opt = skb_header_pointer(skb, offset, sizeof(opt_buf),
+						 &opt_buf);
+			if (!opt)
+				return false;
+			flow->proto = opt->nexthdr;
+			flow->later = true;
+		}
+	}
+
+	return flow->later || xfrm_packet_flow_read_ports(skb, offset, flow);
+}
+
+/* Of a packet whose IP header is at @offset. */
+static bool xfrm_packet_flow_read(const struct sk_buff *skb, int offset,
+				  __be16 protocol,
+				  struct xfrm_packet_flow *flow)
+{
+	flow->protocol = protocol;
+
+	switch (protocol) {
+	case htons(ETH_P_IP):
+		return xfrm_packet_flow_read_v4(skb, offset, flow);
+	case htons(ETH_P_IPV6):
+		return xfrm_packet_flow_read_v6(skb, offset, flow);
+	}
+
+	return false;
+}
+
+/**
+ * xfrm_packet_flow_record - let a mark name the headers of its packet
+ * @skb: packet with a sec_path of its own
+ * @offset: where its IP header begins
+ * @protocol: EtherType
+ * @by_ports: the policy compares ports
+ *
+ * Context: any.
+ * Return: the protocol above IP; -EINVAL if the headers cannot be read.
+ */
+int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
+			    bool by_ports)
+{
+	struct xfrm_packet_flow *flow = xfrm_packet_flow_of(skb_sec_path(skb));
+
+	if (!xfrm_packet_flow_read(skb, offset, protocol, flow))
+		return -EINVAL;
+
+	flow->by_ports = by_ports;
+	return flow->proto;
+}
+
+static bool xfrm_packet_flow_equal(const struct xfrm_packet_flow *now,
+				   const struct xfrm_packet_flow *was)
+{
+	size_t len = sizeof(now->addrs);
+
+	if (now->protocol != was->protocol || now->proto != was->proto)
+		return false;
+
+	if (BITS_PER_LONG == 64 && now->protocol == htons(ETH_P_IP))
+		len = sizeof(now->addrs[0]);
+	if (memcmp(now->addrs, was->addrs, len))
+		return false;
+
+	/* The stack cuts a datagram after the lookup. No policy of the hardware
+	 * that is found by ports is found for what has none.
+	 */
+	if (now->later)
+		return was->later || !was->by_ports;
+
+	return !was->later && now->ports == was->ports;
+}
 
 static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 				    int mib, int err)
@@ -60,21 +271,68 @@ void xfrm_packet_offload_retire(struct net_device *dev)
 	spin_unlock_bh(&lock);
 }
 
-static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
-				      struct xfrm_state *x)
+/* May a packet of an SA that lives on @live leave through @dev? A bond passes
+ * it to @real_dev. A VLAN, bridge or bond above @live passes it on, and it is
+ * asked again below. Other devices above may keep it: a macvlan gives a packet
+ * for its sibling to that one, as it is.
+ */
+static bool xfrm_packet_offload_leads(struct net_device *live,
+				      struct net_device *real_dev,
+				      struct net_device *dev)
+{
+	bool above;
+
+	if (dev == live || dev == real_dev)
+		return true;
+
+	if (!is_vlan_dev(dev) && !netif_is_bridge_master(dev) &&
+	    !netif_is_lag_master(dev))
+		return false;
+
+	rcu_read_lock();
+	above = netdev_has_upper_dev_all_rcu(live, dev);
+	rcu_read_unlock();
+
+	return above;
+}
+
+/* Hardware looks behind one tag of 802.1Q, which it writes itself. */
+static int xfrm_packet_offload_way(struct net_device *live,
+				   struct net_device *real_dev,
+				   struct net_device *dev)
+{
+	if (likely(dev == live || dev == real_dev))
+		return 0;
+
+	if (!xfrm_packet_offload_leads(live, real_dev, dev))
+		return -EHOSTUNREACH;
+
+	if (is_vlan_dev(dev) &&
+	    (vlan_dev_vlan_proto(dev) != htons(ETH_P_8021Q) ||
+	     is_vlan_dev(vlan_dev_priv(dev)->real_dev) ||
+	     !(live->features & NETIF_F_HW_VLAN_CTAG_TX)))
+		return -EOPNOTSUPP;
+
+	return 0;
+}
+
+static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 {
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
-	const struct net_device *dev;
-	int i;
+	struct net_device *dev, *real_dev;
+	int i, err = -EINVAL;
 
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev)
+	if (dev) {
 		xfrm_offload(skb)->seq.low =
 			READ_ONCE(dev->xfrm_bound.generation);
+		real_dev = READ_ONCE(x->xso.real_dev);
+		err = xfrm_packet_offload_way(dev, real_dev, xdst->child->dev);
+	}
 	rcu_read_unlock();
-	if (!dev)
-		return false;
+	if (err)
+		return err;
 
 	/* Pairs with xfrm_packet_offload_retire(): a policy that is live after
 	 * the number was read is counted as gone later, if ever: then the number
@@ -86,9 +344,109 @@ static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
 		if (xdst->pols[i]->xdo.converted ||
 		    (xdst->pols[i]->xdo.type == XFRM_DEV_OFFLOAD_PACKET &&
 		     !READ_ONCE(xdst->pols[i]->xdo.live)))
-			return false;
+			return -EINVAL;
 
-	return true;
+	return 0;
+}
+
+/* Netfilter may have changed the packet between the lookup and here. */
+static bool xfrm_packet_offload_hooked(const struct net *net, u16 family)
+{
+#ifdef CONFIG_NETFILTER
+	struct nf_hook_entries __rcu * const *hooks = net->nf.hooks_ipv4;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (family == AF_INET6)
+		hooks = net->nf.hooks_ipv6;
+#endif
+	return rcu_access_pointer(hooks[NF_INET_FORWARD]) ||
+	       rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) ||
+	       rcu_access_pointer(hooks[NF_INET_POST_ROUTING]);
+#else
+	return false;
+#endif
+}
+
+/* The headers of a raw socket's packet, of ICMP errors, and of IPv6 with a
+ * routing header need not be those that the policy was looked up by.
+ */
+static bool xfrm_packet_offload_may_differ(const struct sk_buff *skb,
+					   const struct net *net, u16 family,
+					   u8 proto)
+{
+	const struct sock *sk = skb->sk;
+
+	return xfrm_packet_offload_hooked(net, family) ||
+	       (sk && sk_fullsock(sk) && sk->sk_type == SOCK_RAW) ||
+	       (family == AF_INET6 && ipv6_hdr(skb)->nexthdr != proto);
+}
+
+/* Do the headers of the packet find the policy that its bundle was made for? */
+static bool xfrm_packet_offload_found(struct sk_buff *skb, struct net *net,
+				      u16 family)
+{
+	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
+	const struct xfrm_policy *pol = xdst->pols[0];
+	struct xfrm_policy *now;
+	struct flowi fl;
+	bool same;
+
+	memset(&fl, 0, sizeof(fl));
+	if (xfrm_decode_session(net, skb, &fl, family) < 0)
+		return false;
+
+	/* These are not of the packet: the hardware does not look at them. */
+	fl.flowi_mark = pol->mark.v;
+	if (pol->selector.ifindex)
+		fl.flowi_oif = pol->selector.ifindex;
+
+	now = xfrm_policy_lookup(net, &fl, family, XFRM_POLICY_OUT, pol->if_id);
+	if (IS_ERR_OR_NULL(now))
+		return false;
+
+	/* One that replaced it meanwhile wants the same. */
+	same = now == pol ||
+	       !memcmp(&now->selector, &pol->selector, sizeof(now->selector));
+	xfrm_pol_put(now);
+
+	return same;
+}
+
+static bool xfrm_packet_offload_by_ports(const struct xfrm_dst *xdst)
+{
+	const struct xfrm_selector *sel;
+	int i;
+
+	for (i = 0; i < xdst->num_pols; i++) {
+		sel = &xdst->pols[i]->selector;
+		if (sel->sport_mask | sel->dport_mask)
+			return true;
+	}
+
+	return false;
+}
+
+static int xfrm_packet_offload_record(struct sk_buff *skb,
+				      struct xfrm_state *x)
+{
+	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
+	bool by_ports = xfrm_packet_offload_by_ports(xdst);
+	u16 family = xdst->u.dst.ops->family;
+	struct net *net = xs_net(x);
+	int proto;
+
+	proto = xfrm_packet_flow_record(skb, skb_network_offset(skb),
+					family == AF_INET6 ? htons(ETH_P_IPV6) :
+							     htons(ETH_P_IP),
+					by_ports);
+	if (unlikely(proto < 0))
+		return -EPERM;
+
+	if (xfrm_packet_offload_may_differ(skb, net, family, proto) &&
+	    !xfrm_packet_offload_found(skb, net, family))
+		return -EPERM;
+
+	return 0;
 }
 
 /**
@@ -97,13 +455,16 @@ static bool xfrm_packet_offload_stamp(struct sk_buff *skb,
  * @x: packet offloaded SA
  *
  * Context: softirq or process.
- * Return: 0; after an error @skb is freed: -EINVAL if the SA is not valid or the
- * policy is not on the hardware any more, -EHOSTUNREACH if the hardware is not
- * the last to transform the packet, which no hardware could do, -ENOMEM.
+ * Return: 0; after an error @skb is freed and counted: -EINVAL if the SA is not
+ * valid or the policy is not on the hardware any more, -EHOSTUNREACH if the
+ * hardware is not the last to transform the packet, which no hardware could do,
+ * or the route does not lead to it, -EOPNOTSUPP if VLAN tags would hide the
+ * packet from it, -EPERM if the packet's headers do not find the policy, -ENOMEM.
  */
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 {
 	struct sec_path *sp;
+	int err;
 
 	if (unlikely(READ_ONCE(x->km.state) != XFRM_STATE_VALID))
 		return xfrm_packet_offload_drop(skb, x,
@@ -124,10 +485,12 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
 
-	if (unlikely(!xfrm_packet_offload_stamp(skb, x)))
+	err = xfrm_packet_offload_stamp(skb, x);
+	if (!err)
+		err = xfrm_packet_offload_record(skb, x);
+	if (unlikely(err))
 		return xfrm_packet_offload_drop(skb, x,
-						LINUX_MIB_XFRMOUTUNBOUND,
-						-EINVAL);
+						LINUX_MIB_XFRMOUTUNBOUND, err);
 
 	return 0;
 }
@@ -222,37 +585,35 @@ out:
 	return err ?: verdict;
 }
 
-/* May a packet of an SA that lives on @live leave through @dev? A bond passes it
- * to @real_dev. A VLAN, bridge or bond above @live passes it on, and it is asked
- * again below. Other devices above may keep it: a macvlan gives a packet for its
- * sibling to that one, as it is.
- */
-static bool xfrm_packet_offload_leads(struct net_device *live,
-				      struct net_device *real_dev,
-				      struct net_device *dev)
+/* Is the frame what its mark says, where the hardware looks for it? */
+static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
+					struct sec_path *sp)
 {
-	bool above;
+	const struct xfrm_packet_flow *was = xfrm_packet_flow_of(sp);
+	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
+	struct xfrm_packet_flow now;
 
-	if (dev == live || dev == real_dev)
-		return true;
-
-	if (!is_vlan_dev(dev) && !netif_is_bridge_master(dev) &&
-	    !netif_is_lag_master(dev))
+	if (unlikely(skb_headlen(skb) < ETH_HLEN ||
+		     eth->h_proto != was->protocol ||
+		     (skb_vlan_tag_present(skb) &&
+		      skb->vlan_proto != htons(ETH_P_8021Q))))
 		return false;
 
-	rcu_read_lock();
-	above = netdev_has_upper_dev_all_rcu(live, dev);
-	rcu_read_unlock();
-
-	return above;
+	return xfrm_packet_flow_read(skb, ETH_HLEN, was->protocol, &now) &&
+	       xfrm_packet_flow_equal(&now, was);
 }
 
-/* The mark is shared with copies of the packet, which may go elsewhere. */
+/* What is tested here is what the hardware gets. The mark is shared with copies
+ * of the packet, which may go elsewhere.
+ */
 static bool xfrm_packet_offload_hide(struct sk_buff *skb)
 {
 	struct sec_path *sp;
 
 	for (; skb; skb = skb->next) {
+		sp = skb_sec_path(skb);
+		if (!sp || !xfrm_packet_offload_is_same(skb, sp))
+			return false;
 		sp = secpath_set(skb);
 		if (!sp)
 			return false;

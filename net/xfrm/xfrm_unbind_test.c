@@ -6,6 +6,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
@@ -1011,14 +1012,53 @@ static struct kunit_suite bind_suite = {
 	.test_cases = bind_cases,
 };
 
+/* Ethernet, IP and the ports of UDP. */
+static void put_headers(struct sk_buff *skb, __be16 protocol)
+{
+	struct ethhdr *eth;
+	struct ipv6hdr *ip6h;
+	struct iphdr *iph;
+	__be16 *ports;
+
+	skb_reserve(skb, 64);
+	eth = skb_put_zero(skb, sizeof(*eth));
+	eth_zero_addr(eth->h_dest);
+	eth->h_source[0] = 2;
+	eth->h_proto = protocol;
+	skb->protocol = protocol;
+	skb_set_network_header(skb, ETH_HLEN);
+	if (protocol == htons(ETH_P_IP)) {
+		iph = skb_put_zero(skb, sizeof(*iph));
+		iph->version = 4;
+		iph->ihl = 5;
+		iph->tot_len = htons(sizeof(*iph) + 8);
+		iph->protocol = IPPROTO_UDP;
+		iph->saddr = htonl(0x0a010001);
+		iph->daddr = htonl(0x0a020001);
+	} else {
+		ip6h = skb_put_zero(skb, sizeof(*ip6h));
+		ip6h->version = 6;
+		ip6h->payload_len = htons(8);
+		ip6h->nexthdr = IPPROTO_UDP;
+		ip6h->saddr.s6_addr[15] = 1;
+		ip6h->daddr.s6_addr[15] = 2;
+	}
+	ports = skb_put_zero(skb, 8);
+	ports[0] = htons(1000);
+	ports[1] = htons(2000);
+}
+
 /* A packet on its way to the hardware, as xfrm_packet_offload_mark() leaves it */
-static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
+static struct sk_buff *marked_packet_of(struct kunit *test,
+					struct xfrm_state *x, __be16 protocol,
+					bool by_ports)
 {
 	struct bind_ctx *ctx = test->priv;
-	struct sk_buff *skb = alloc_skb(64, GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
 	struct sec_path *sp;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
+	put_headers(skb, protocol);
 	skb->dev = ctx->dev;
 	sp = secpath_set(skb);
 	KUNIT_ASSERT_NOT_NULL(test, sp);
@@ -1026,8 +1066,16 @@ static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
 	xfrm_offload(skb)->seq.low = ctx->dev->xfrm_bound.generation;
+	KUNIT_ASSERT_EQ(test, IPPROTO_UDP,
+			xfrm_packet_flow_record(skb, ETH_HLEN, protocol,
+						by_ports));
 
 	return skb;
+}
+
+static struct sk_buff *marked_packet(struct kunit *test, struct xfrm_state *x)
+{
+	return marked_packet_of(test, x, htons(ETH_P_IP), false);
 }
 
 static struct sk_buff *last_stop(struct sk_buff *skb, struct xfrm_state *x)
@@ -1504,7 +1552,124 @@ static void queued_crypto_packet_dies_below_a_bond(struct kunit *test)
 	drop_state(x);
 }
 
+static const __be16 packet_protocols[] = {
+	htons(ETH_P_IP),
+	htons(ETH_P_IPV6),
+};
+
+/* Does a packet pass of which @len octets at @at are other ones? */
+static bool passes_with(struct kunit *test, struct xfrm_state *x,
+			__be16 protocol, int at, int len, const void *octets)
+{
+	struct sk_buff *skb = marked_packet_of(test, x, protocol, false);
+
+	memcpy(skb->data + at, octets, len);
+	skb = last_stop(skb, x);
+	kfree_skb(skb);
+
+	return skb;
+}
+
+/* What hardware compares is what the policy was found for. */
+static void changed_packet_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	const u8 other[] = { 99, 88 };
+
+	static const struct {
+		int at[2];
+		bool passes;
+	} cases[] = {
+		{ { 12, 8 } },		/* the first of the source */
+		{ { 15, 23 } },		/* the last of it */
+		{ { 16, 24 } },		/* the first of the destination */
+		{ { 19, 39 } },		/* the last of it */
+		{ { 9, 6 } },		/* protocol */
+		{ { 20, 40 } },		/* source port */
+		{ { 23, 43 } },		/* destination port */
+		{ { 2, 4 } },		/* the first of the length */
+		{ { 3, 5 } },		/* the last of it */
+		{ { 8, 7 }, true },	/* TTL, hop limit */
+		{ { 4, 1 }, true },	/* ID, flow label */
+		{ { 25, 45 }, true },	/* length of UDP */
+	};
+	int i, v6;
+
+	for (v6 = 0; v6 < 2; v6++)
+		for (i = 0; i < ARRAY_SIZE(cases); i++)
+			KUNIT_EXPECT_EQ_MSG(test, cases[i].passes,
+					    passes_with(test, x,
+							packet_protocols[v6],
+							ETH_HLEN +
+							cases[i].at[v6], 1,
+							other),
+					    "v6 %d, case %d", v6, i);
+	drop_state(x);
+}
+
+/* Hardware looks behind one tag, which it writes itself. */
+static void hidden_packet_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	static const u8 bare[ETH_HLEN];
+	__be16 mpls = htons(ETH_P_MPLS_UC);
+	struct sk_buff *skb;
+	__be16 protocol;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(packet_protocols); i++) {
+		protocol = packet_protocols[i];
+		KUNIT_EXPECT_FALSE(test, passes_with(test, x, protocol, 12, 2,
+						     &mpls));
+		KUNIT_EXPECT_FALSE(test, passes_with(test, x, protocol, 12, 2,
+						     bare));
+		KUNIT_EXPECT_FALSE(test, passes_with(test, x, protocol, 0,
+						     ETH_HLEN, bare));
+
+		skb = marked_packet_of(test, x, protocol, false);
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), 5);
+		KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+		kfree_skb(skb);
+
+		skb = marked_packet_of(test, x, protocol, false);
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021AD), 5);
+		KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+
+		skb = marked_packet_of(test, x, protocol, false);
+		skb_reset_mac_header(skb);
+		skb = vlan_insert_tag_set_proto(skb, htons(ETH_P_8021Q), 5);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	}
+	drop_state(x);
+}
+
+/* The stack cuts it after the policy was found by all of it. */
+static void later_fragment_has_no_ports(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb;
+
+	skb = marked_packet_of(test, x, htons(ETH_P_IP), false);
+	((struct iphdr *)(skb->data + ETH_HLEN))->frag_off = htons(10);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+
+	skb = marked_packet_of(test, x, htons(ETH_P_IP), true);
+	((struct iphdr *)(skb->data + ETH_HLEN))->frag_off = htons(IP_MF);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+
+	skb = marked_packet_of(test, x, htons(ETH_P_IP), true);
+	((struct iphdr *)(skb->data + ETH_HLEN))->frag_off = htons(10);
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
 static struct kunit_case packet_cases[] = {
+	KUNIT_CASE(changed_packet_dies),
+	KUNIT_CASE(hidden_packet_dies),
+	KUNIT_CASE(later_fragment_has_no_ports),
 	KUNIT_CASE(packet_of_a_valid_sa_passes),
 	KUNIT_CASE(packet_of_an_invalid_sa_dies),
 	KUNIT_CASE(packet_of_a_deleted_sa_dies),

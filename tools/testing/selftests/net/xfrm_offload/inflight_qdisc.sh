@@ -65,7 +65,7 @@ places()
 		by_xfrm_interface &&
 		upper_devices $((n + 5)) $((n + 6)) $((n + 8)) &&
 		behind_up $((n + 4)) && sockets_up || return
-	# It might give a plain packet to a sibling.
+	# It might give a plain packet to a sibling: none is sent there.
 	REFUSED[$((n + 5))]=1
 }
 
@@ -100,7 +100,7 @@ sits()
 	local dev n
 
 	WAITING=0
-	for dev in nic0 mv0 nic0.5; do
+	for dev in nic0 nic0.5; do
 		n=$(qdisc_number left "$dev" qlen)
 		note "$n packets wait at $dev"
 		[[ $n -gt 0 ]] || return
@@ -125,7 +125,7 @@ release() # CAUSE
 
 released()
 {
-	qdisc_empty left nic0 && qdisc_empty left mv0 && qdisc_empty left nic0.5
+	qdisc_empty left nic0 && qdisc_empty left nic0.5
 }
 
 inflight_all
