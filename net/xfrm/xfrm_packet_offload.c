@@ -36,6 +36,7 @@
 #include <net/ndisc.h>
 #include <net/route.h>
 #include <net/xfrm.h>
+#include <net/xfrm_packet_offload.h>
 
 #include "xfrm_bind.h"
 
@@ -601,6 +602,44 @@ static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
 
 	return xfrm_packet_flow_read(skb, ETH_HLEN, was->protocol, &now) &&
 	       xfrm_packet_flow_equal(&now, was);
+}
+
+/**
+ * xfrm_packet_offload_egress - look at a packet that passed egress hooks
+ * @skb: packet that tc or netfilter may have changed
+ *
+ * xfrm_packet_offload_check() would drop it, but nobody could tell the sender.
+ *
+ * Context: rcu_read_lock_bh(), with BH off.
+ * Return: 0; -EPERM if the packet is not what its mark says: then it is freed.
+ */
+int xfrm_packet_offload_egress(struct sk_buff *skb)
+{
+	struct sec_path *sp = skb_sec_path(skb);
+	struct xfrm_packet_flow now;
+	struct xfrm_state *x;
+	bool same;
+
+	if (!xfrm_offload(skb))
+		return 0;
+
+	x = sp->xvec[sp->len - 1];
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->xso.dir != XFRM_DEV_OFFLOAD_OUT)
+		return 0;
+
+	if (skb->dev == READ_ONCE(x->xso.real_dev))
+		same = xfrm_packet_offload_is_same(skb, sp);
+	else
+		same = xfrm_packet_flow_read(skb, skb_network_offset(skb),
+					     skb->protocol, &now) &&
+		       xfrm_packet_flow_equal(&now, xfrm_packet_flow_of(sp));
+	if (same)
+		return 0;
+
+	dev_core_stats_tx_dropped_inc(skb->dev);
+	return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
+					-EPERM);
 }
 
 /* What is tested here is what the hardware gets. The mark is shared with copies

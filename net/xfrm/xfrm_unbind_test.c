@@ -10,6 +10,7 @@
 #include <linux/if_vlan.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
+#include <net/xfrm_packet_offload.h>
 
 #include "xfrm_bind.h"
 #include "xfrm_test.h"
@@ -1666,10 +1667,40 @@ static void later_fragment_has_no_ports(struct kunit *test)
 	drop_state(x);
 }
 
+static int behind_hooks(struct sk_buff *skb)
+{
+	int err;
+
+	rcu_read_lock_bh();
+	err = xfrm_packet_offload_egress(skb);
+	rcu_read_unlock_bh();
+
+	return err;
+}
+
+/* tc and netfilter changed it: the sender is told, if it was marked. */
+static void egress_tells_the_sender(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	KUNIT_EXPECT_EQ(test, behind_hooks(skb), 0);
+	skb->data[ETH_HLEN + 16]++;
+	KUNIT_EXPECT_EQ(test, behind_hooks(skb), -EPERM);
+
+	skb = marked_packet(test, x);
+	secpath_reset(skb);
+	skb->data[ETH_HLEN + 16]++;
+	KUNIT_EXPECT_EQ(test, behind_hooks(skb), 0);
+	kfree_skb(skb);
+	drop_state(x);
+}
+
 static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(changed_packet_dies),
 	KUNIT_CASE(hidden_packet_dies),
 	KUNIT_CASE(later_fragment_has_no_ports),
+	KUNIT_CASE(egress_tells_the_sender),
 	KUNIT_CASE(packet_of_a_valid_sa_passes),
 	KUNIT_CASE(packet_of_an_invalid_sa_dies),
 	KUNIT_CASE(packet_of_a_deleted_sa_dies),

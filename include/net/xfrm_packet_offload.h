@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the transmit path asks of net/xfrm/xfrm_packet_offload.c. */
+#ifndef _NET_XFRM_PACKET_OFFLOAD_H
+#define _NET_XFRM_PACKET_OFFLOAD_H
+
+struct sk_buff;
+
+#ifdef CONFIG_XFRM_OFFLOAD
+int xfrm_packet_offload_egress(struct sk_buff *skb);
+#else
+static inline int xfrm_packet_offload_egress(struct sk_buff *skb)
+{
+	return 0;
+}
+#endif
+
+#endif /* _NET_XFRM_PACKET_OFFLOAD_H */
