@@ -16,7 +16,7 @@
  * those that its policy is found for, and the mark records them. What tc, a
  * qdisc or a device above changed or wrapped since then is dropped at the last
  * stop. A marked packet has passed the hooks of netfilter, and passes none
- * again.
+ * again. Where nothing of that kind is there, nothing is recorded or compared.
  *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
  * An unbind clears @live and waits for a grace period before it touches the
@@ -26,6 +26,7 @@
 
 #include <linux/bpf-cgroup.h>
 #include <linux/if_vlan.h>
+#include <linux/jump_label.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/siphash.h>
@@ -48,6 +49,7 @@
  * @proto: protocol above IP
  * @later: a fragment without the header that has the ports
  * @by_ports: the policy was found by the ports, too
+ * @recorded: the rest is set
  */
 struct xfrm_packet_flow {
 #if BITS_PER_LONG == 64
@@ -59,8 +61,27 @@ struct xfrm_packet_flow {
 	__be16	protocol;
 	u8	proto;
 	bool	later : 1,
-		by_ports : 1;
+		by_ports : 1,
+		recorded : 1;
 };
+
+/* Does anything change packets between their mark and the hardware? */
+static DEFINE_STATIC_KEY_FALSE(xfrm_packet_offload_watched);
+
+/**
+ * xfrm_packet_offload_watch - packets may change behind their mark from now on
+ *
+ * Called before what may change them is there: a hook at the egress of a
+ * device, a filter, a qdisc. For good, as a packet that was changed may wait in
+ * a queue when that is gone.
+ *
+ * Context: process, may sleep.
+ */
+void xfrm_packet_offload_watch(void)
+{
+	static_branch_enable(&xfrm_packet_offload_watched);
+}
+EXPORT_SYMBOL_GPL(xfrm_packet_offload_watch);
 
 /* A mark names one SA: the rest of @xvec has room for the headers. */
 static struct xfrm_packet_flow *xfrm_packet_flow_of(struct sec_path *sp)
@@ -204,7 +225,7 @@ static bool xfrm_packet_flow_read(const struct sk_buff *skb, int offset,
  * @by_ports: the policy compares ports
  *
  * Context: any.
- * Return: the protocol above IP; -EINVAL if the headers cannot be read.
+ * Return: 0; -EPERM if the headers cannot be read.
  */
 int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
 			    bool by_ports)
@@ -212,10 +233,11 @@ int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
 	struct xfrm_packet_flow *flow = xfrm_packet_flow_of(skb_sec_path(skb));
 
 	if (!xfrm_packet_flow_read(skb, offset, protocol, flow))
-		return -EINVAL;
+		return -EPERM;
 
 	flow->by_ports = by_ports;
-	return flow->proto;
+	flow->recorded = true;
+	return 0;
 }
 
 static bool xfrm_packet_flow_equal(const struct xfrm_packet_flow *now,
@@ -372,14 +394,13 @@ static bool xfrm_packet_offload_hooked(const struct net *net, u16 family)
  * routing header need not be those that the policy was looked up by.
  */
 static bool xfrm_packet_offload_may_differ(const struct sk_buff *skb,
-					   const struct net *net, u16 family,
-					   u8 proto)
+					   const struct net *net, u16 family)
 {
 	const struct sock *sk = skb->sk;
 
 	return xfrm_packet_offload_hooked(net, family) ||
 	       (sk && sk_fullsock(sk) && sk->sk_type == SOCK_RAW) ||
-	       (family == AF_INET6 && ipv6_hdr(skb)->nexthdr != proto);
+	       (family == AF_INET6 && ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr));
 }
 
 /* Do the headers of the packet find the policy that its bundle was made for? */
@@ -427,6 +448,7 @@ static bool xfrm_packet_offload_by_ports(const struct xfrm_dst *xdst)
 	return false;
 }
 
+/* The stack itself cuts datagrams, and devices above add tags. */
 static int xfrm_packet_offload_record(struct sk_buff *skb,
 				      struct xfrm_state *x)
 {
@@ -434,20 +456,25 @@ static int xfrm_packet_offload_record(struct sk_buff *skb,
 	bool by_ports = xfrm_packet_offload_by_ports(xdst);
 	u16 family = xdst->u.dst.ops->family;
 	struct net *net = xs_net(x);
-	int proto;
+	bool may_differ;
+	__be16 protocol;
+	int err;
 
-	proto = xfrm_packet_flow_record(skb, skb_network_offset(skb),
-					family == AF_INET6 ? htons(ETH_P_IPV6) :
-							     htons(ETH_P_IP),
-					by_ports);
-	if (unlikely(proto < 0))
-		return -EPERM;
+	may_differ = xfrm_packet_offload_may_differ(skb, net, family);
+	if (!static_branch_unlikely(&xfrm_packet_offload_watched) &&
+	    !may_differ && !by_ports &&
+	    xdst->child->dev == READ_ONCE(x->xso.dev)) {
+		xfrm_packet_flow_of(skb_sec_path(skb))->recorded = false;
+		return 0;
+	}
 
-	if (xfrm_packet_offload_may_differ(skb, net, family, proto) &&
-	    !xfrm_packet_offload_found(skb, net, family))
-		return -EPERM;
+	protocol = family == AF_INET6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	err = xfrm_packet_flow_record(skb, skb_network_offset(skb), protocol,
+				      by_ports);
+	if (!err && may_differ && !xfrm_packet_offload_found(skb, net, family))
+		err = -EPERM;
 
-	return 0;
+	return err;
 }
 
 /**
@@ -594,6 +621,10 @@ static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
 	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
 	struct xfrm_packet_flow now;
 
+	/* What was marked before anything changed packets may be changed now. */
+	if (!was->recorded)
+		return !static_branch_unlikely(&xfrm_packet_offload_watched);
+
 	if (unlikely(skb_headlen(skb) < ETH_HLEN ||
 		     eth->h_proto != was->protocol ||
 		     (skb_vlan_tag_present(skb) &&
@@ -631,7 +662,8 @@ int xfrm_packet_offload_egress(struct sk_buff *skb)
 	if (skb->dev == READ_ONCE(x->xso.real_dev))
 		same = xfrm_packet_offload_is_same(skb, sp);
 	else
-		same = xfrm_packet_flow_read(skb, skb_network_offset(skb),
+		same = xfrm_packet_flow_of(sp)->recorded &&
+		       xfrm_packet_flow_read(skb, skb_network_offset(skb),
 					     skb->protocol, &now) &&
 		       xfrm_packet_flow_equal(&now, xfrm_packet_flow_of(sp));
 	if (same)

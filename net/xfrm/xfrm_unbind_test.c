@@ -1067,9 +1067,8 @@ static struct sk_buff *marked_packet_of(struct kunit *test,
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
 	xfrm_offload(skb)->seq.low = ctx->dev->xfrm_bound.generation;
-	KUNIT_ASSERT_EQ(test, IPPROTO_UDP,
-			xfrm_packet_flow_record(skb, ETH_HLEN, protocol,
-						by_ports));
+	KUNIT_ASSERT_EQ(test, 0, xfrm_packet_flow_record(skb, ETH_HLEN,
+							 protocol, by_ports));
 
 	return skb;
 }
@@ -1667,6 +1666,19 @@ static void later_fragment_has_no_ports(struct kunit *test)
 	drop_state(x);
 }
 
+/* It was marked when there was nothing that could change it. */
+static void unrecorded_packet_dies_once_watched(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb = marked_packet(test, x);
+	struct sec_path *sp = skb_sec_path(skb);
+
+	memset(&sp->xvec[1], 0, sizeof(sp->xvec) - sizeof(sp->xvec[0]));
+	xfrm_packet_offload_watch();
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	drop_state(x);
+}
+
 static int behind_hooks(struct sk_buff *skb)
 {
 	int err;
@@ -1700,6 +1712,7 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(changed_packet_dies),
 	KUNIT_CASE(hidden_packet_dies),
 	KUNIT_CASE(later_fragment_has_no_ports),
+	KUNIT_CASE(unrecorded_packet_dies_once_watched),
 	KUNIT_CASE(egress_tells_the_sender),
 	KUNIT_CASE(packet_of_a_valid_sa_passes),
 	KUNIT_CASE(packet_of_an_invalid_sa_dies),
