@@ -82,7 +82,8 @@ sa() # HOST add|update|delete N out|in [GENERATION [OFFLOAD]]
 	ctl "$host" "$@"
 }
 
-# PRIORITY, LEVEL, REQID: other than 100, required and N. POLICY_WORDS: more words.
+# PRIORITY, LEVEL, REQID: other than 100, required and N. UPSPEC: more of the
+# selector. POLICY_WORDS: more words.
 policy() # HOST add|update|delete N out|in [OFFLOAD]
 {
 	local host=$1 verb=$2 n=$3 dir=$4 from=$1 offload=OFFLOAD_$1
@@ -96,7 +97,7 @@ policy() # HOST add|update|delete N out|in [OFFLOAD]
 
 	# shellcheck disable=SC2086 # words, on purpose
 	set -- policy "$verb" src "${!src}/$PREFIX" dst "${!dst}/$PREFIX" \
-		dir "$dir" ${MORE_WORDS[$host $dir $MODE]:-}
+		${UPSPEC:-} dir "$dir" ${MORE_WORDS[$host $dir $MODE]:-}
 	if [[ $verb != delete ]]; then
 		# shellcheck disable=SC2086 # words, on purpose
 		set -- "$@" priority "${PRIORITY:-100}" ${POLICY_WORDS:-}
