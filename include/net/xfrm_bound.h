@@ -27,10 +27,14 @@ enum xfrm_closed {
 	XFRM_CLOSED_SUSPENDED	= 1 << 3,
 };
 
+#define XFRM_BOUND_RETIRED	16
+
 /**
  * struct xfrm_bound - what a net_device holds for xfrm
  * @generation: counts outbound policies that were taken off the hardware; read
  *	by packets, without a lock
+ * @retired: indices of the last of these policies: the one that was counted
+ *	when @generation was n is at n % XFRM_BOUND_RETIRED
  * @states: SAs that are offloaded to the device
  * @policies: policies that are offloaded to it
  * @parked_states: SAs taken off the hardware for xfrm_dev_rebind() to put back
@@ -46,10 +50,11 @@ enum xfrm_closed {
  *
  * Zero-initialized, but for @work, which xfrm_bind_defer() initializes.
  * xfrm_bind_lock, in net/xfrm/xfrm_bind.c, protects every field but
- * @generation; with RTNL @closed may be read.
+ * @generation and @retired; with RTNL @closed may be read.
  */
 struct xfrm_bound {
 	u32			generation;
+	u32			retired[XFRM_BOUND_RETIRED];
 	struct hlist_head	states;
 	struct hlist_head	policies;
 	struct hlist_head	parked_states;

@@ -176,12 +176,13 @@ static void xfrm_bind_put_policy(struct hlist_node *node)
 static void xfrm_bind_fence_policy(struct net_device *dev,
 				   struct hlist_node *node)
 {
-	struct xfrm_dev_offload *xdo = &xfrm_bind_policy_of(node)->xdo;
+	struct xfrm_policy *xp = xfrm_bind_policy_of(node);
+	struct xfrm_dev_offload *xdo = &xp->xdo;
 
 	WRITE_ONCE(xdo->live, false);
 	if (xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
 	    !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_TWIN))
-		xfrm_packet_offload_retire(dev);
+		xfrm_packet_offload_retire(dev, xp->index);
 }
 
 static bool xfrm_bind_late_policy(struct hlist_node *node)

@@ -64,7 +64,7 @@ void xfrm_bind_claim_deferred(struct xfrm_state *x,
 			      struct xfrm_bind_batch *batch);
 void xfrm_bind_end_claimed(struct xfrm_bind_batch *batch);
 
-void xfrm_packet_offload_retire(struct net_device *dev);
+void xfrm_packet_offload_retire(struct net_device *dev, u32 index);
 void xfrm_dev_note_use(struct xfrm_state *x, u64 packets);
 int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
 			    bool by_ports);

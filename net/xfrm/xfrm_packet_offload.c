@@ -271,27 +271,54 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 }
 
 /**
- * xfrm_packet_offload_retire - packets marked up to now do not reach a device
+ * xfrm_packet_offload_retire - packets of a policy do not reach its device
  * @dev: device of an outbound policy that is not live any more
+ * @index: the policy's index
  *
  * The hardware without the policy sends a packet of it as it is, though the SA is
- * there. So packets that were marked before, and still wait, must not get to it
- * when it forgets the policy, a grace period later.
+ * there. So packets that were marked for it before, and still wait, must not get
+ * to the hardware when it forgets the policy, a grace period later.
  *
  * Context: any; the device is held.
  */
-void xfrm_packet_offload_retire(struct net_device *dev)
+void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
 {
 	static DEFINE_SPINLOCK(lock);
 	struct xfrm_bound *b = &dev->xfrm_bound;
 
 	spin_lock_bh(&lock);
+	WRITE_ONCE(b->retired[b->generation % XFRM_BOUND_RETIRED], index);
 	/* Pairs with xfrm_packet_offload_stamp(): the policy's @live is false
-	 * before the number changes.
+	 * before the number changes; and with xfrm_packet_offload_retired().
 	 */
 	smp_wmb();
 	WRITE_ONCE(b->generation, b->generation + 1);
 	spin_unlock_bh(&lock);
+}
+
+/* Was the packet's policy taken off the hardware since it was marked? Yes if too
+ * many were to know.
+ */
+static bool xfrm_packet_offload_retired(const struct xfrm_bound *b,
+					const struct xfrm_offload *xo)
+{
+	u32 now = READ_ONCE(b->generation), n = xo->seq.low;
+
+	if (likely(now == n))
+		return false;
+
+	if (!xo->seq.hi || now - n >= XFRM_BOUND_RETIRED)
+		return true;
+
+	/* Pairs with xfrm_packet_offload_retire(). */
+	smp_rmb();
+	for (; n != now; n++)
+		if (READ_ONCE(b->retired[n % XFRM_BOUND_RETIRED]) == xo->seq.hi)
+			return true;
+
+	/* What was read may have been overwritten by later ones. */
+	smp_rmb();
+	return READ_ONCE(b->generation) - xo->seq.low >= XFRM_BOUND_RETIRED;
 }
 
 /* May a packet of an SA that lives on @live leave through @dev? A bond passes
@@ -339,17 +366,23 @@ static int xfrm_packet_offload_way(struct net_device *live,
 	return 0;
 }
 
+/* The mark says which policy it is of, if it is one, and when it was made. */
 static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 {
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
+	struct xfrm_offload *xo = xfrm_offload(skb);
 	struct net_device *dev, *real_dev;
 	int i, err = -EINVAL;
+
+	xo->seq.hi = 0;
+	if (xdst->num_pols == 1 &&
+	    xdst->pols[0]->xdo.type == XFRM_DEV_OFFLOAD_PACKET)
+		xo->seq.hi = xdst->pols[0]->index;
 
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev) {
-		xfrm_offload(skb)->seq.low =
-			READ_ONCE(dev->xfrm_bound.generation);
+		xo->seq.low = READ_ONCE(dev->xfrm_bound.generation);
 		real_dev = READ_ONCE(x->xso.real_dev);
 		err = xfrm_packet_offload_way(dev, real_dev, xdst->child->dev);
 	}
@@ -738,8 +771,7 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	real_dev = READ_ONCE(x->xso.real_dev);
 
 	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
-	    xfrm_offload(skb)->seq.low !=
-	    READ_ONCE(live->xfrm_bound.generation) ||
+	    xfrm_packet_offload_retired(&live->xfrm_bound, xfrm_offload(skb)) ||
 	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
 	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
 		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);

@@ -1393,6 +1393,68 @@ static void packet_of_a_deleted_policy_dies(struct kunit *test)
 	drop_state(x);
 }
 
+/* @n policies, whose indices are @from and what follows. */
+static void delete_policies(struct kunit *test, u32 from, u32 n)
+{
+	struct xfrm_policy *xp;
+
+	while (n--) {
+		xp = new_policy(test);
+		xp->index = from++;
+		drop_policy(xp);
+	}
+}
+
+static const struct deletion_param {
+	const char *name;
+	u32 index, from, n;
+	bool dies;
+} deletion_params[] = {
+	{ "another policy", 1, 2, 1, false },
+	{ "its policy", 1, 1, 1, true },
+	{ "its policy first", 1, 1, XFRM_BOUND_RETIRED - 1, true },
+	{ "its policy last", 30, 30 - (XFRM_BOUND_RETIRED - 2),
+	  XFRM_BOUND_RETIRED - 1, true },
+	{ "others, as many as are known", 1, 2, XFRM_BOUND_RETIRED - 1, false },
+	{ "others, more than are known", 1, 2, XFRM_BOUND_RETIRED, true },
+	{ "others, many more", 1, 2, 3 * XFRM_BOUND_RETIRED + 1, true },
+	{ "policy unknown", 0, 2, 1, true },
+};
+KUNIT_ARRAY_PARAM_DESC(deletion, deletion_params, name);
+
+static void deletion_drops_what_it_concerns(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	const struct deletion_param *p = test->param_value;
+	u32 shift = p - deletion_params;
+	struct sk_buff *skb, *passed;
+
+	/* Wherever the record begins. */
+	delete_policies(test, 100, 5 * shift);
+	skb = marked_packet(test, x);
+	xfrm_offload(skb)->seq.hi = p->index;
+	delete_policies(test, p->from, p->n);
+	passed = last_stop(skb, x);
+	KUNIT_EXPECT_EQ(test, !passed, p->dies);
+	kfree_skb(passed);
+	drop_state(x);
+}
+
+/* The name may be given again: later packets are of the new one. */
+static void deletion_before_the_mark_drops_nothing(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct sk_buff *skb;
+
+	delete_policies(test, 1, 3);
+	skb = marked_packet(test, x);
+	xfrm_offload(skb)->seq.hi = 2;
+	delete_policies(test, 3, 1);
+	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
+	kfree_skb(skb);
+	drop_state(x);
+}
+
 static void deletion_on_another_device_drops_nothing(struct kunit *test)
 {
 	struct bind_ctx *ctx = test->priv;
@@ -1726,6 +1788,8 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(queued_crypto_packet_of_a_deleted_sa_dies),
 	KUNIT_CASE(crypto_packet_at_the_wrong_device_dies),
 	KUNIT_CASE(packet_of_a_deleted_policy_dies),
+	KUNIT_CASE_PARAM(deletion_drops_what_it_concerns, deletion_gen_params),
+	KUNIT_CASE(deletion_before_the_mark_drops_nothing),
 	KUNIT_CASE(deletion_on_another_device_drops_nothing),
 	KUNIT_CASE(replaced_policy_drops_nothing),
 	KUNIT_CASE(deleted_inbound_policy_drops_nothing),

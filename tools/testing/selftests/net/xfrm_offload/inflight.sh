@@ -24,10 +24,20 @@ flow_in() # PLACE FLOW-WORDS...
 	flow_add "${@:2}"
 }
 
+# A policy of the NIC that is of none of what waits comes and goes.
+another_policy_goes()
+{
+	local UPSPEC='proto udp dport 9'
+
+	step "nic0 stays, a policy of other packets goes"
+	policy left add "$FIRST_FLOW" out packet &&
+		policy left delete "$FIRST_FLOW" out
+}
+
 lose() # CAUSE
 {
 	if [[ $1 == nothing ]]; then
-		step "nic0 stays"
+		another_policy_goes
 	else
 		take_away "$1"
 	fi
