@@ -204,10 +204,11 @@ routes()
 transport()
 {
 	passes nothing
+	# First: what changes packets later has the stack compare them for good.
+	qdiscs
 	netfilter
 	tc_egress
 	netdev_egress
-	qdiscs
 	routes
 	dies EPERM hdrincl hdrincl
 	snat
