@@ -1197,6 +1197,8 @@ static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 /* The device transforms it last: what is to be done after that, it cannot do. */
 static void packet_of_nested_sas_dies(struct kunit *test)
 {
+	static struct dst_ops ops = { .family = AF_INET };
+	struct bind_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_dst *bundle, *child;
 	struct sk_buff *skb;
@@ -1208,11 +1210,14 @@ static void packet_of_nested_sas_dies(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, child);
 	/* the bundle is the test's: no reference is the last */
 	rcuref_init(&bundle->u.dst.__rcuref, 100);
+	bundle->u.dst.ops = &ops;
 	bundle->u.dst.xfrm = x;
 	bundle->child = &child->u.dst;
+	child->u.dst.dev = ctx->dev;
 	for (nested = 0; nested < 2; nested++) {
-		skb = alloc_skb(64, GFP_KERNEL);
+		skb = alloc_skb(256, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
+		put_headers(skb, htons(ETH_P_IP));
 		child->u.dst.xfrm = nested ? x : NULL;
 		skb_dst_set(skb, &bundle->u.dst);
 		if (nested) {
