@@ -77,7 +77,8 @@ static int nsim_ipsec_check_alg(const struct xfrm_algo_aead *alg, struct netlink
 	return 0;
 }
 
-static int nsim_ipsec_check_state(const struct xfrm_state *x, struct netlink_ext_ack *extack)
+static int nsim_ipsec_check_state(const struct nsim_ipsec *hw, const struct xfrm_state *x,
+				  struct netlink_ext_ack *extack)
 {
 	if (x->xso.type != XFRM_DEV_OFFLOAD_CRYPTO && x->xso.type != XFRM_DEV_OFFLOAD_PACKET) {
 		NL_SET_ERR_MSG_MOD(extack, "The device offers crypto and packet offload only");
@@ -95,7 +96,7 @@ static int nsim_ipsec_check_state(const struct xfrm_state *x, struct netlink_ext
 		NL_SET_ERR_MSG_MOD(extack, "The device does not compress");
 		return -EINVAL;
 	}
-	if (x->encap) {
+	if (x->encap && !READ_ONCE(hw->faults.any_encap)) {
 		NL_SET_ERR_MSG_MOD(extack, "The device does not put ESP into UDP or TCP");
 		return -EINVAL;
 	}
@@ -115,7 +116,7 @@ static int nsim_ipsec_try_add(struct nsim_ipsec *hw, struct xfrm_state *x,
 		return err;
 	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)
 		return nsim_ipsec_sa_add_larval(hw, x);
-	return nsim_ipsec_check_state(x, extack) ?: nsim_ipsec_sa_add(hw, x, extack);
+	return nsim_ipsec_check_state(hw, x, extack) ?: nsim_ipsec_sa_add(hw, x, extack);
 }
 
 static int nsim_ipsec_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)

@@ -98,6 +98,7 @@ enum nsim_ipsec_delay_target {
  * @vanish:	it is gone, and the host does not know yet
  * @plain_out:	frames leave as they are, whatever policy protects them
  * @wrong_csum:	checksums that the stack leaves to the device are not filled in
+ * @any_encap:	SAs whose ESP goes into UDP are taken, and their ESP does not
  * @any_sa:	what the device decrypted meets no policy of the device: it is the
  *		stack that asks its policies
  * @no_secpath:	the stack is not told which SA decrypted a frame
@@ -121,6 +122,7 @@ struct nsim_ipsec_faults {
 	bool no_counters;
 	bool vanish;
 	bool plain_out;
+	bool any_encap;
 	bool any_sa;
 	bool wrong_csum;
 	bool no_secpath;

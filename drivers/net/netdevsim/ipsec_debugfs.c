@@ -366,6 +366,7 @@ static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
 	debugfs_create_bool("no_counters", 0600, dir, &hw->faults.no_counters);
 	debugfs_create_bool("vanish", 0600, dir, &hw->faults.vanish);
 	debugfs_create_bool("plain_out", 0600, dir, &hw->faults.plain_out);
+	debugfs_create_bool("any_encap", 0600, dir, &hw->faults.any_encap);
 	debugfs_create_bool("any_sa", 0600, dir, &hw->faults.any_sa);
 	debugfs_create_bool("wrong_csum", 0600, dir, &hw->faults.wrong_csum);
 	debugfs_create_bool("no_secpath", 0600, dir, &hw->faults.no_secpath);

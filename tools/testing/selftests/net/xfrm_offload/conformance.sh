@@ -114,13 +114,15 @@ whole_suite()
 	is "every one of them is in report.md" "$(grep -c '^| XO-' "$report/report.md")" "$REQUIREMENTS"
 }
 
-# With a fault the IDs fail that it breaks, and no other one of GROUP.
-breaks() # SWITCH VALUE GROUP ID...
+# With faults the IDs fail that they break, and no other one of GROUP.
+breaks() # SWITCHES VALUE GROUP ID...
 {
-	local report=$OUT/$1-$3 failed
+	local report=$OUT/${1// /-}-$3 failed switch
 
 	hosts_up && echo 32 >"$(nic_dir left)/max_sas" || { not_ok "$1: set-up"; hosts_down; return; }
-	nic_fault left "$1" "$2"
+	for switch in $1; do
+		nic_fault left "$switch" "$2"
+	done
 	suite "$report" LOCAL_V6='' REMOTE_V6='' TEST_GROUPS="$3"
 	failed=$(jq -r '[.requirements[] | select(.verdict == "fail") | .id] | join(" ")' \
 		"$report/report.json")
@@ -168,7 +170,7 @@ faults()
 	by_ssh
 	breaks refuse_add 1 kinds XO-CAP-1
 	breaks plain_out 1 traffic XO-OUT-1 XO-OUT-2 XO-OUT-4 XO-IN-1 XO-AEAD-1 XO-ESN-1 XO-ESN-2
-	breaks wrong_csum 1 traffic XO-OUT-4
+	breaks "wrong_csum any_encap" 1 traffic XO-OUT-4 XO-ENC-1
 	breaks repeat_seq 1 traffic XO-OUT-3 XO-OUT-4 XO-AEAD-1 XO-ESN-1 XO-ESN-2
 	breaks wrong_stats 1 traffic XO-CNT-1 XO-CNT-2
 	breaks no_window 1 inbound XO-IN-2 XO-CNT-3

@@ -6,6 +6,8 @@
 #
 # To be sourced.
 
+declare -ra IN_UDP=(encap espinudp 4500 4500 0.0.0.0)
+
 # Kinds that work in both directions: "packet transport v4". TAKES: with the
 # direction, or an algorithm, or esn.
 KINDS=()
@@ -74,7 +76,7 @@ ask_all()
 	done
 }
 
-# Algorithms and ESN, for the first kind of each offload.
+# Algorithms, ESN and ESP in UDP, for the first kind of each offload.
 ask_more()
 {
 	local offload mode family name
@@ -84,6 +86,8 @@ ask_more()
 			ask "$offload $name" "$offload" "$mode" "$family" out "$name"
 		done
 		ask "$offload esn" "$offload" "$mode" "$family" out gcm-128 flag esn
+		ask "$offload in UDP" "$offload" "$mode" "$family" out gcm-128 \
+			"${IN_UDP[@]}"
 	done < <(first_kinds)
 }
 

@@ -97,6 +97,43 @@ datagrams_of() # N
 		$(($(udp_of_remote InCsumErrors) - wrong)) 0
 }
 
+# Takes ESP out of UDP, as the socket of an IKE daemon does.
+declare -r NATT='
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.setsockopt(socket.IPPROTO_UDP, 100, 2)
+s.bind(("::", 4500))
+print("ready", flush=True)
+while True:
+    s.recv(2048)
+'
+
+# Not recorded: what is in UDP looks as if it were in clear.
+in_udp()
+{
+	local offload mode family n host
+
+	for host in local remote; do
+		start "natt-$host" "$host" ready python3 -u -c "$NATT" ||
+			{ lack XO-ENC-1 "no socket for ESP in UDP at $host"; return; }
+	done
+	while read -r offload mode family; do
+		n=${#FLOWS[@]}
+		if [[ ! ${TAKES[$offload in UDP]:-} ]]; then
+			lack XO-ENC-1 "$offload: no SA with ESP in UDP is taken"
+		elif SA_WORDS="${IN_UDP[*]}" flow_up "$mode" "$family" "$offload:none"; then
+			ping_count local "$n" 8 1
+			equal XO-ENC-1 "$offload $mode $family: answers to 8 requests" "$ANSWERS" 8
+		else
+			bad XO-ENC-1 "$offload: $WHY"
+		fi
+	done < <(first_kinds)
+	for host in local remote; do
+		stop "natt-$host"
+	done
+}
+
 # What the SAs of flow N counted, against the wire.
 counted() # N
 {
@@ -177,6 +214,7 @@ group_traffic()
 	for n in $(flow_numbers); do
 		[[ ${PURPOSE[$n]} != XO-OUT-1 ]] || datagrams_of "$n"
 	done
+	in_udp
 }
 
 # --- what must not be let in -----------------------------------------------------------
