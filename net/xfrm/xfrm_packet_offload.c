@@ -423,15 +423,33 @@ static bool xfrm_packet_offload_hooked(const struct net *net, u16 family)
 #endif
 }
 
+static bool xfrm_packet_offload_by_upper(const struct xfrm_dst *xdst)
+{
+	const struct xfrm_selector *sel;
+	int i;
+
+	for (i = 0; i < xdst->num_pols; i++) {
+		sel = &xdst->pols[i]->selector;
+		if (sel->proto || sel->sport_mask | sel->dport_mask)
+			return true;
+	}
+
+	return false;
+}
+
 /* The headers of a raw socket's packet, of ICMP errors, and of IPv6 with a
- * routing header need not be those that the policy was looked up by.
+ * routing header need not be those that the policy was looked up by. Nor need
+ * the upper protocol and its ports of a tunnel's packet: UDP is put around it
+ * after the lookup, from a port of its own.
  */
 static bool xfrm_packet_offload_may_differ(const struct sk_buff *skb,
 					   const struct net *net, u16 family)
 {
+	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
 	const struct sock *sk = skb->sk;
 
 	return xfrm_packet_offload_hooked(net, family) ||
+	       xfrm_packet_offload_by_upper(xdst) ||
 	       (sk && sk_fullsock(sk) && sk->sk_type == SOCK_RAW) ||
 	       (family == AF_INET6 && ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr));
 }

@@ -252,6 +252,20 @@ by_ports()
 		dies EPERM by-ports-nft
 }
 
+# A tunnel puts UDP around its packet after the policy of IPIP was found for it.
+by_protocol()
+{
+	local ADDR_right=$ADDR_right
+
+	left ip link add fou0 type ipip local "$ADDR_left" remote "$ADDR_right" \
+		encap fou encap-sport auto encap-dport 5555 ||
+		{ skip "1: fou" CONFIG_NET_FOU_IP_TUNNELS; return; }
+	on left ip link set fou0 up && on left ip route add 10.4.0.1/32 dev fou0
+	ADDR_right=10.4.0.1
+	dies ok fou
+	on left ip link del fou0
+}
+
 v6()
 {
 	passes v6
@@ -302,12 +316,13 @@ need python3 nft tc
 hosts_up && flow_add transport v4 packet && flow_add tunnel v4 packet &&
 	flow_add transport v4 crypto &&
 	UPSPEC="proto udp dport $PORT" flow_add transport v4 packet &&
+	UPSPEC='proto 4' flow_add transport v4 packet &&
 	flow_add transport v6 packet && behind_up && sender_up &&
 	start sink right ready python3 "$HERE/sockets.py" sink &&
 	capture_cable nic || { not_ok "set-up"; finish; }
 
 N=0
-for part in transport tunnel crypto by_ports v6; do
+for part in transport tunnel crypto by_ports by_protocol v6; do
 	flow $((++N))
 	"$part"
 done
