@@ -23,6 +23,9 @@ compare: check kernel tool stock ## the demo's story on the stock core and on ou
 model: setup ## check the model of an unbind with spin: every interleaving, and every mutation of it
 	@$(LAB)/model.sh $(T)
 
+mutants: check kernel tool ## break the code on purpose: the tests notice; one: M=NAME; some that nobody chose: RANDOM=N SEED=N
+	@$(LAB)/mutants.sh $(if $(filter command line,$(origin RANDOM)),--random $(RANDOM) $(SEED),$(M))
+
 commands: check kernel tool ## type every command that the pages show, or some: make commands T=WORD
 	@$(LAB)/commands.sh $(T)
 
@@ -78,4 +81,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh pages style clean
+.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh pages style clean

@@ -116,4 +116,5 @@ step smp 90 make test-smp
 step configs 90 make configs
 step drivers 30 make drivers
 step model 60 make model
+step mutants 60 make mutants
 summary
