@@ -157,7 +157,7 @@ static bool xfrm_packet_flow_read_v4(const struct sk_buff *skb, int offset,
 
 	xfrm_packet_flow_set_addrs(flow, &iph->saddr, 2 * sizeof(iph->saddr));
 	flow->proto = iph->protocol;
-	flow->later = iph->frag_off & htons(IP_OFFSET);
+	flow->later = (iph->frag_off & htons(IP_OFFSET)) != 0;
 
 	return flow->later ||
 	       xfrm_packet_flow_read_ports(skb, offset + iph->ihl * 4, flow);

@@ -1425,6 +1425,7 @@ static const struct deletion_param {
 	{ "others, many more", 1, 2, 3 * XFRM_BOUND_RETIRED + 1, true },
 	{ "policy unknown", 0, 2, 1, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(deletion, deletion_params, name);
 
 static void deletion_drops_what_it_concerns(struct kunit *test)
