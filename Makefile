@@ -3,6 +3,8 @@
 
 LAB := tools/testing/lab
 MAKEFLAGS += --no-print-directory
+# To the kernel's make, M=NAME on the command line is a module to build.
+MAKEOVERRIDES :=
 .NOTPARALLEL:
 
 help: ## this list
