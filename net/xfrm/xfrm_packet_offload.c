@@ -513,7 +513,7 @@ static int xfrm_packet_offload_record(struct sk_buff *skb,
 
 	may_differ = xfrm_packet_offload_may_differ(skb, net, family);
 	if (!static_branch_unlikely(&xfrm_packet_offload_watched) &&
-	    !may_differ && !by_ports &&
+	    !may_differ &&
 	    xdst->child->dev == READ_ONCE(x->xso.dev)) {
 		xfrm_packet_flow_of(skb_sec_path(skb))->recorded = false;
 		return 0;
@@ -788,7 +788,11 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	smp_rmb();
 	real_dev = READ_ONCE(x->xso.real_dev);
 
-	if (!live || READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
+	/* A packet of crypto offload is here if its SA was fenced a moment ago,
+	 * and has its ESP header: nothing of the mark is there.
+	 */
+	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
 	    xfrm_packet_offload_retired(&live->xfrm_bound, xfrm_offload(skb)) ||
 	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
 	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {

@@ -307,6 +307,15 @@ static void bind_of_a_broken_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
 }
 
+/* That ends what a driver said is broken. */
+static void wait_for_the_work(struct kunit *test)
+{
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
+	/* The work ends before it gives RTNL up. */
+	rtnl_lock();
+	rtnl_unlock();
+}
+
 /* One that stands for an ACQUIRE carries nothing: it is added, and the work that
  * waits for RTNL here takes it off the device.
  */
@@ -320,9 +329,7 @@ static void bind_of_a_broken_larval_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	rtnl_unlock();
-	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
-	rtnl_lock();
-	rtnl_unlock();
+	wait_for_the_work(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_ACQ);
 	drop_state(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
@@ -1245,6 +1252,18 @@ static void queued_crypto_packet_dies(struct kunit *test)
 	drop_state(x);
 }
 
+/* The device may be live again when a packet that saw the fence gets there. */
+static void crypto_packet_that_saw_the_fence_dies(struct kunit *test)
+{
+	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct sk_buff *skb = marked_packet(test, x);
+
+	x->xso.hw_only = 1;
+	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
+	x->xso.hw_only = 0;
+	drop_state(x);
+}
+
 static struct sk_buff *validated(struct sk_buff *skb)
 {
 	bool again = false;
@@ -1789,6 +1808,7 @@ static struct kunit_case packet_cases[] = {
 	KUNIT_CASE(packet_at_a_vlan_of_its_device_passes),
 	KUNIT_CASE(packet_of_nested_sas_dies),
 	KUNIT_CASE(queued_crypto_packet_dies),
+	KUNIT_CASE(crypto_packet_that_saw_the_fence_dies),
 	KUNIT_CASE(sender_without_a_queue_hears),
 	KUNIT_CASE(backlog_without_a_queue),
 	KUNIT_CASE(queued_crypto_packet_of_a_deleted_sa_dies),
@@ -2005,9 +2025,7 @@ static void rebind_of_a_broken_sa(struct kunit *test)
 	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	rtnl_unlock();
-	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
-	rtnl_lock();
-	rtnl_unlock();
+	wait_for_the_work(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
@@ -2287,10 +2305,7 @@ static void broken_sa_is_unbound(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	rtnl_unlock();
 
-	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&nic.freed, 10 * HZ), 0);
-	/* The work ends before it gives RTNL up. */
-	rtnl_lock();
-	rtnl_unlock();
+	wait_for_the_work(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
