@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What transmit path and tc ask of net/xfrm/xfrm_packet_offload.c. */
+/* What transmit path and tc ask of net/xfrm/xfrm_offload_xmit.c. */
 #ifndef _NET_XFRM_PACKET_OFFLOAD_H
 #define _NET_XFRM_PACKET_OFFLOAD_H
 

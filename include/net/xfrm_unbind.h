@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Binding SAs and policies to a device that offloads them, and taking them off
- * again without a packet in clear. Documentation/networking/xfrm/xfrm_unbind.rst
- * tells the whole.
+ * Offload SAs and policies to a device, and unbind them without a packet in clear.
+ * See Documentation/networking/xfrm/xfrm_unbind.rst.
  */
 #ifndef _NET_XFRM_UNBIND_H
 #define _NET_XFRM_UNBIND_H
@@ -11,8 +10,8 @@
 #include <linux/netdev_features.h>
 #include <linux/types.h>
 #include <linux/xfrm.h>
-#include <net/xfrm_bound.h>
-#include <uapi/linux/xfrm_unbound.h>
+#include <net/xfrm_dev_offloads.h>
+#include <uapi/linux/xfrm_invalid.h>
 
 struct flowi;
 struct net;
@@ -27,7 +26,7 @@ struct xfrm_tmpl;
 struct xfrm_user_offload;
 
 /**
- * struct xfrm_dev_counters - where a device stopped in an SA
+ * struct xfrm_dev_counters - final numbers of an SA on a device
  * @seq: outbound: the sequence number of the last packet sent; inbound: the
  *	highest one accepted. 64 bits with ESN, otherwise the upper half is 0.
  * @bytes: bytes that the device handled and did not yet report through
@@ -47,30 +46,30 @@ struct xfrm_dev_counters {
 };
 
 /**
- * struct xfrm_unbound - why an SA is XFRM_STATE_INVALID
- * @reason: enum xfrm_unbind_reason
- * @exact: the SA's counters are those of the last packet handled; also of an
- *	SA that is parked
- * @moving: a migration is about to put another SA in its place; who looks for
- *	an SA waits for that
- * @untold: no listener is told of it: the caller that adds it learns, or
- *	the migration that made it INVALID tells, if it fails
- * @ifindex: index of the device it was taken off; 0 if it was in software
- * @ifname: the name which that device had
+ * struct xfrm_invalid - why an SA is XFRM_STATE_INVALID
+ * @reason: enum xfrm_invalid_reason
+ * @exact: the SA's counters are those of the last packet handled; also set for a
+ *	suspended SA
+ * @migrating: a migration is about to replace it; a packet that needs the SA waits
+ * @untold: the key managers are not told: xfrm_state_publish() returns the error
+ *	to the caller that adds the SA, or the migration that made it INVALID tells
+ *	them if it fails
+ * @ifindex: index of its last device; 0 if it was in software
+ * @ifname: name of its last device
  *
  * @tail: the tail of the SA's key, or NULL
  * @tail_node: entry of a list of the tail's table, or of the tail
  * @tail_stage: enum xfrm_tail_stage
  *
- * @tail and what follows are described in net/xfrm/xfrm_tail.c. The rest is
- * written under the SA's lock when the SA becomes INVALID (@exact: when the
- * hardware has stopped), and not changed any more then, but for @moving and
- * @untold, which are those of who migrates the SA, under xfrm_cfg_mutex.
+ * The members that begin with @tail are described in net/xfrm/xfrm_tail.c. The
+ * others are written once under the SA's lock, when the SA becomes INVALID
+ * (@exact: when the hardware has stopped), except that a migration changes
+ * @migrating and @untold under xfrm_cfg_mutex.
  */
-struct xfrm_unbound {
+struct xfrm_invalid {
 	u8	reason;
 	bool	exact;
-	bool	moving;
+	bool	migrating;
 	bool	untold;
 	u8	tail_stage;
 	int	ifindex;
@@ -80,10 +79,13 @@ struct xfrm_unbound {
 };
 
 #ifdef CONFIG_XFRM_OFFLOAD
-int xfrm_bind_state(struct xfrm_state *x, struct netlink_ext_ack *extack);
-int xfrm_bind_policy(struct xfrm_policy *xp, struct netlink_ext_ack *extack);
-int xfrm_bind_larval(struct xfrm_state *x, const struct xfrm_policy *pol);
-int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
+int xfrm_offload_add_state(struct xfrm_state *x,
+			   struct netlink_ext_ack *extack);
+int xfrm_offload_add_policy(struct xfrm_policy *xp,
+			    struct netlink_ext_ack *extack);
+int xfrm_offload_add_larval(struct xfrm_state *x,
+			    const struct xfrm_policy *pol);
+int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
 			struct xfrm_user_offload *xuo,
 			struct netlink_ext_ack *extack);
 int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
@@ -95,14 +97,14 @@ void xfrm_dev_leave(struct net_device *dev);
 void xfrm_dev_down(struct net_device *dev);
 void xfrm_dev_unregister(struct net_device *dev);
 void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
-void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason);
+void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason);
 void xfrm_dev_suspend(struct net_device *dev);
-void xfrm_dev_rebind(struct net_device *dev, enum xfrm_unbind_reason reason);
-void xfrm_dev_lose(struct net_device *dev);
-void xfrm_dev_regain(struct net_device *dev);
+void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason);
+void xfrm_dev_suspend_hw(struct net_device *dev);
+void xfrm_dev_restore_hw(struct net_device *dev);
 int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack);
 void xfrm_dev_state_invalidate(struct xfrm_state *x,
-			       enum xfrm_unbind_reason reason);
+			       enum xfrm_invalid_reason reason);
 void xfrm_dev_state_exhausted(struct xfrm_state *x);
 void xfrm_dev_state_now(struct xfrm_state *x,
 			const struct xfrm_dev_counters *now);
@@ -132,7 +134,7 @@ struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
 bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 #else
-static inline int xfrm_bind_new_state(struct net *net, struct xfrm_state *x,
+static inline int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
 				      struct xfrm_user_offload *xuo,
 				      struct netlink_ext_ack *extack)
 {
@@ -169,7 +171,7 @@ static inline void xfrm_dev_features(struct net_device *dev,
 }
 
 static inline void xfrm_dev_unbind(struct net_device *dev,
-				   enum xfrm_unbind_reason reason)
+				   enum xfrm_invalid_reason reason)
 {
 }
 
@@ -177,13 +179,13 @@ static inline void xfrm_dev_suspend(struct net_device *dev)
 {
 }
 
-static inline void xfrm_dev_rebind(struct net_device *dev,
-				   enum xfrm_unbind_reason reason)
+static inline void xfrm_dev_restore(struct net_device *dev,
+				    enum xfrm_invalid_reason reason)
 {
 }
 
 static inline void xfrm_dev_state_invalidate(struct xfrm_state *x,
-					     enum xfrm_unbind_reason reason)
+					     enum xfrm_invalid_reason reason)
 {
 }
 
@@ -248,12 +250,13 @@ static inline bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 #endif /* CONFIG_XFRM_OFFLOAD */
 
 int xfrm_state_publish(struct xfrm_state *x);
-int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old);
-int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old);
-int xfrm_unbound_policy_yield(const struct xfrm_policy *pol);
-int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x);
+int xfrm_invalid_may_replace(const struct xfrm_state *x,
+			     struct xfrm_state **old);
+int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old);
+int xfrm_policy_may_replace(const struct xfrm_policy *pol);
+int xfrm_invalid_put(struct sk_buff *skb, const struct xfrm_state *x);
 int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x);
-void xfrm_unbound_tell_added(struct xfrm_state *x);
-unsigned int xfrm_unbound_size(const struct xfrm_state *x);
+void xfrm_invalid_tell_added(struct xfrm_state *x);
+unsigned int xfrm_invalid_size(const struct xfrm_state *x);
 
 #endif /* _NET_XFRM_UNBIND_H */

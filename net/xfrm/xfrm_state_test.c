@@ -13,7 +13,7 @@
 #include <net/xfrm_migrate_state.h>
 #include <trace/events/lock.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 #include "xfrm_test.h"
 
 #define HERE	cpu_to_be32(0x0a4b0001)
@@ -152,7 +152,7 @@ static void sad_exit(struct kunit *test)
 	ctx->pol->walk.dead = 1;
 	xfrm_policy_destroy(ctx->pol);
 	xfrm_state_flush(&init_net, 0, false);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	xfrm_flush_gc();
 	KUNIT_EXPECT_EQ(test, netdev_refcnt_read(ctx->dev), ctx->refs);
 	rcu_barrier();
@@ -356,7 +356,7 @@ static void asked_or_not(struct kunit *test)
 	struct xfrm_state *x = sad_insert(test, p->state, p->type);
 	int n, err;
 
-	x->unbound.moving = p->moving;
+	x->invalid.migrating = p->moving;
 	if (p->policy_on_device)
 		policy_on_device(test);
 
@@ -549,7 +549,7 @@ static void invalid_is_in_no_cache(struct kunit *test)
 	hlist_add_head_rcu(&x->state_cache, &cache);
 	hlist_add_head_rcu(&x->state_cache_input, &input);
 	spin_lock_bh(&x->lock);
-	xfrm_state_go_invalid(x, XFRM_UNBIND_DEV_DOWN, NULL);
+	xfrm_state_go_invalid(x, XFRM_INVALID_DEV_DOWN, NULL);
 	spin_unlock_bh(&x->lock);
 	KUNIT_EXPECT_TRUE(test, hlist_empty(&cache));
 	KUNIT_EXPECT_TRUE(test, hlist_empty(&input));
@@ -565,11 +565,11 @@ static void added_as_invalid_is_told(struct kunit *test)
 	struct xfrm_state *x = sad_insert(test, XFRM_STATE_INVALID,
 					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
 
-	x->unbound.reason = XFRM_UNBIND_DEV_DOWN;
-	xfrm_unbound_tell_added(x);
+	x->invalid.reason = XFRM_INVALID_DEV_DOWN;
+	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, km.expire, 0);
-	x->unbound.reason = XFRM_UNBIND_TAIL;
-	xfrm_unbound_tell_added(x);
+	x->invalid.reason = XFRM_INVALID_TAIL;
+	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, km.expire, 1);
 }
 
@@ -698,7 +698,7 @@ static void add_replaces_its_own(struct kunit *test)
 }
 
 /* Put an SA on the device, as xfrm_dev_state_add() does. */
-static void sad_bind(struct kunit *test, struct xfrm_state *x, u8 type)
+static void sad_offload(struct kunit *test, struct xfrm_state *x, u8 type)
 {
 	struct sad_ctx *ctx = test->priv;
 
@@ -707,7 +707,7 @@ static void sad_bind(struct kunit *test, struct xfrm_state *x, u8 type)
 	x->xso.type = type;
 	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
 	netdev_hold(ctx->dev, &x->xso.dev_tracker, GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 }
 
 static void sad_unbind(struct kunit *test)
@@ -715,7 +715,7 @@ static void sad_unbind(struct kunit *test)
 	struct sad_ctx *ctx = test->priv;
 
 	rtnl_lock();
-	xfrm_dev_unbind(ctx->dev, XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_unbind(ctx->dev, XFRM_INVALID_DEV_DOWN);
 	rtnl_unlock();
 }
 
@@ -725,7 +725,7 @@ static void unbind_before_publish_is_not_told(struct kunit *test)
 	struct xfrm_state *x = sad_state(test);
 
 	x->km.state = XFRM_STATE_VOID;
-	sad_bind(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	sad_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	sad_unbind(test);
 	KUNIT_EXPECT_EQ(test, km.expire, 0);
@@ -740,7 +740,7 @@ static void unbind_before_publish_replaces_nothing(struct kunit *test)
 
 	old = sad_insert(test, XFRM_STATE_INVALID, XFRM_DEV_OFFLOAD_CRYPTO);
 	x->km.state = XFRM_STATE_VOID;
-	sad_bind(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	sad_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	sad_unbind(test);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), -ENODEV);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_DEAD);
@@ -755,7 +755,7 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	struct xfrm_state *x = sad_state(test);
 
 	x->km.state = XFRM_STATE_VOID;
-	sad_bind(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	sad_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 	sad_unbind(test);
@@ -790,7 +790,7 @@ static void watch_lock(void *data, struct lockdep_map *lock,
 		       struct lockdep_map *next_lock, unsigned long ip)
 {
 	if (READ_ONCE(watched->km.state) == XFRM_STATE_INVALID &&
-	    !watched->unbound.reason)
+	    !watched->invalid.reason)
 		seen_without_reason++;
 }
 
@@ -813,7 +813,7 @@ static void fence_says_why_first(struct kunit *test)
 {
 	struct xfrm_state *x = sad_state(test);
 
-	sad_bind(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	sad_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	xfrm_state_insert(x);
 	watch(test, x);
 	sad_unbind(test);
@@ -849,7 +849,7 @@ static struct xfrm_state *insert_real(struct kunit *test, __be32 spi, u32 reqid,
 
 	x->replay.oseq = 7;
 	if (type)
-		sad_bind(test, x, type);
+		sad_offload(test, x, type);
 	xfrm_state_insert(x);
 	xfrm_state_hold(x);
 
@@ -953,12 +953,12 @@ static void migrate_of_two_second_fails(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, moved_carries(SPI(0)));
 	KUNIT_EXPECT_NULL(test, moved_state(SPI(0)));
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
-	KUNIT_EXPECT_FALSE(test, x->unbound.moving);
+	KUNIT_EXPECT_TRUE(test, x->invalid.exact);
+	KUNIT_EXPECT_FALSE(test, x->invalid.migrating);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_FALSE(test, y->unbound.exact);
-	KUNIT_EXPECT_FALSE(test, y->unbound.moving);
+	KUNIT_EXPECT_FALSE(test, y->invalid.exact);
+	KUNIT_EXPECT_FALSE(test, y->invalid.migrating);
 	KUNIT_EXPECT_EQ(test, km.expire, 2);
 	xfrm_state_put(x);
 	xfrm_state_put(y);
@@ -972,7 +972,7 @@ static void migrate_of_two_first_is_untouched(struct kunit *test,
 	KUNIT_EXPECT_LT(test, migrate(test, reqid, 2), 0);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_VALID);
-	KUNIT_EXPECT_FALSE(test, x->unbound.moving);
+	KUNIT_EXPECT_FALSE(test, x->invalid.migrating);
 	KUNIT_EXPECT_FALSE(test, moved_carries(SPI(0)));
 	KUNIT_EXPECT_FALSE(test, moved_carries(SPI(1)));
 	KUNIT_EXPECT_EQ(test, km.expire, 0);
@@ -1029,7 +1029,7 @@ static void migrate_takes_both(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, yc);
 	KUNIT_EXPECT_EQ(test, xc->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_EQ(test, yc->km.state, XFRM_STATE_VALID);
-	KUNIT_EXPECT_FALSE(test, xc->unbound.moving);
+	KUNIT_EXPECT_FALSE(test, xc->invalid.migrating);
 	KUNIT_EXPECT_EQ(test, xc->replay.oseq, 7);
 	KUNIT_EXPECT_EQ(test, yc->replay.oseq, 41);
 	xfrm_state_put(xc);
@@ -1690,9 +1690,9 @@ static void migrate_of_a_suspended(struct kunit *test, bool silent)
 	KUNIT_EXPECT_EQ(test, km.expire, silent);
 	KUNIT_EXPECT_EQ(test, x->km.state,
 			silent ? XFRM_STATE_INVALID : XFRM_STATE_DEAD);
-	KUNIT_EXPECT_EQ(test, x->unbound.exact, !silent);
+	KUNIT_EXPECT_EQ(test, x->invalid.exact, !silent);
 	rtnl_lock();
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_SLAVE_LOST);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, nic.adds, 1);
 	xfrm_state_put(x);

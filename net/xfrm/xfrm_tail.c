@@ -34,7 +34,7 @@
 #include <net/netns/generic.h>
 #include <net/xfrm.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 
 #define XFRM_TAIL_BITS		10
 #define XFRM_TAIL_BATCH		64
@@ -105,7 +105,7 @@ struct xfrm_tail {
 
 /**
  * struct xfrm_tails - the tails of a netns
- * @lock: taken under the lock of an SA; inside it is the lock of xfrm_bind.c
+ * @lock: taken under the lock of an SA; inside it is the lock of xfrm_offload.c
  * @names: tails by name; NULL until something is offloaded
  * @users: SAs at XFRM_TAIL_RUNNING or XFRM_TAIL_STOPPED, by tail and SPI
  * @kept: tails without an SA, the oldest first
@@ -458,9 +458,9 @@ static void xfrm_tail_attach(struct xfrm_tails *tails, struct xfrm_tail *t,
 	refcount_inc(&t->refs);
 	xfrm_tail_unkeep(tails, t);
 	t->live++;
-	x->unbound.tail = t;
-	WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_RUNNING);
-	hlist_add_head(&x->unbound.tail_node,
+	x->invalid.tail = t;
+	WRITE_ONCE(x->invalid.tail_stage, XFRM_TAIL_RUNNING);
+	hlist_add_head(&x->invalid.tail_node,
 		       xfrm_tail_users(tails, t, x->id.spi));
 }
 
@@ -479,13 +479,13 @@ static void xfrm_tail_insert(struct xfrm_tails *tails, struct xfrm_tail *t,
 static void xfrm_tail_settle(struct xfrm_tails *tails, struct xfrm_state *x,
 			     bool exact)
 {
-	struct xfrm_tail *t = x->unbound.tail;
+	struct xfrm_tail *t = x->invalid.tail;
 	struct xfrm_tail_window w;
 
-	if (x->unbound.tail_stage != XFRM_TAIL_STOPPING)
+	if (x->invalid.tail_stage != XFRM_TAIL_STOPPING)
 		t->live--;
-	hlist_del_init(&x->unbound.tail_node);
-	WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_NONE);
+	hlist_del_init(&x->invalid.tail_node);
+	WRITE_ONCE(x->invalid.tail_stage, XFRM_TAIL_NONE);
 
 	if (!exact) {
 		t->unknown = true;
@@ -513,22 +513,22 @@ void xfrm_tail_close(struct xfrm_state *x, bool known)
 {
 	struct xfrm_tails *tails;
 
-	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+	if (READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_NONE)
 		return;
 
 	tails = xfrm_tails_of(x);
 	spin_lock_bh(&tails->lock);
 
-	if (x->unbound.tail_stage == XFRM_TAIL_STOPPED) {
-		xfrm_tail_settle(tails, x, x->unbound.exact);
-	} else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING && known) {
+	if (x->invalid.tail_stage == XFRM_TAIL_STOPPED) {
+		xfrm_tail_settle(tails, x, x->invalid.exact);
+	} else if (x->invalid.tail_stage == XFRM_TAIL_RUNNING && known) {
 		xfrm_tail_settle(tails, x, true);
-	} else if (x->unbound.tail_stage == XFRM_TAIL_RUNNING) {
-		x->unbound.tail->live--;
-		hlist_del(&x->unbound.tail_node);
-		hlist_add_head(&x->unbound.tail_node,
-			       &x->unbound.tail->stopping);
-		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_STOPPING);
+	} else if (x->invalid.tail_stage == XFRM_TAIL_RUNNING) {
+		x->invalid.tail->live--;
+		hlist_del(&x->invalid.tail_node);
+		hlist_add_head(&x->invalid.tail_node,
+			       &x->invalid.tail->stopping);
+		WRITE_ONCE(x->invalid.tail_stage, XFRM_TAIL_STOPPING);
 	}
 
 	spin_unlock_bh(&tails->lock);
@@ -542,7 +542,7 @@ void xfrm_tail_close(struct xfrm_state *x, bool known)
  */
 bool xfrm_tail_waits(const struct xfrm_state *x)
 {
-	return READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_STOPPING;
+	return READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_STOPPING;
 }
 
 /* An SA at @from steps on; one that has ended tells its numbers once stopped. */
@@ -551,22 +551,22 @@ static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 {
 	struct xfrm_tails *tails;
 
-	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+	if (READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_NONE)
 		return;
 
 	tails = xfrm_tails_of(x);
 	spin_lock_bh(&tails->lock);
-	if (x->unbound.tail_stage == from)
-		WRITE_ONCE(x->unbound.tail_stage, to);
-	else if (x->unbound.tail_stage == XFRM_TAIL_STOPPING &&
+	if (x->invalid.tail_stage == from)
+		WRITE_ONCE(x->invalid.tail_stage, to);
+	else if (x->invalid.tail_stage == XFRM_TAIL_STOPPING &&
 		 to == XFRM_TAIL_STOPPED)
-		xfrm_tail_settle(tails, x, x->unbound.exact);
+		xfrm_tail_settle(tails, x, x->invalid.exact);
 	spin_unlock_bh(&tails->lock);
 }
 
 /**
  * xfrm_tail_stopped - the hardware of an SA has stopped
- * @x: SA with the numbers that the hardware told, if x->unbound.exact
+ * @x: SA with the numbers that the hardware told, if x->invalid.exact
  *
  * Context: under @x->lock.
  */
@@ -597,17 +597,17 @@ void xfrm_tail_forget(struct xfrm_state *x)
 	struct xfrm_tails *tails;
 	struct xfrm_tail *t;
 
-	if (READ_ONCE(x->unbound.tail_stage) == XFRM_TAIL_NONE)
+	if (READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_NONE)
 		return;
 
 	tails = xfrm_tails_of(x);
 	spin_lock_bh(&tails->lock);
-	t = x->unbound.tail;
-	if (x->unbound.tail_stage != XFRM_TAIL_NONE) {
-		if (x->unbound.tail_stage != XFRM_TAIL_STOPPING)
+	t = x->invalid.tail;
+	if (x->invalid.tail_stage != XFRM_TAIL_NONE) {
+		if (x->invalid.tail_stage != XFRM_TAIL_STOPPING)
 			t->live--;
-		hlist_del_init(&x->unbound.tail_node);
-		WRITE_ONCE(x->unbound.tail_stage, XFRM_TAIL_NONE);
+		hlist_del_init(&x->invalid.tail_node);
+		WRITE_ONCE(x->invalid.tail_stage, XFRM_TAIL_NONE);
 		xfrm_tail_keep(tails, t, x);
 	}
 	spin_unlock_bh(&tails->lock);
@@ -622,12 +622,12 @@ EXPORT_SYMBOL_GPL(xfrm_tail_forget);
  */
 void xfrm_tail_put(struct xfrm_state *x)
 {
-	if (!x->unbound.tail)
+	if (!x->invalid.tail)
 		return;
 
 	xfrm_tail_forget(x);
-	xfrm_tail_drop(x->unbound.tail);
-	x->unbound.tail = NULL;
+	xfrm_tail_drop(x->invalid.tail);
+	x->invalid.tail = NULL;
 }
 
 /* --- an SA is added ------------------------------------------------------ */
@@ -648,17 +648,17 @@ static bool xfrm_tail_is_settled(struct xfrm_tails *tails, struct xfrm_tail *t)
  */
 static void xfrm_tail_finish(struct xfrm_tails *tails, struct xfrm_tail *t)
 {
-	struct xfrm_bind_batch batch = {};
+	struct xfrm_offload_batch batch = {};
 	struct xfrm_state *x;
 
 	spin_lock_bh(&tails->lock);
-	hlist_for_each_entry(x, &t->stopping, unbound.tail_node)
-		xfrm_bind_claim_deferred(x, &batch);
+	hlist_for_each_entry(x, &t->stopping, invalid.tail_node)
+		xfrm_offload_claim_deferred(x, &batch);
 	spin_unlock_bh(&tails->lock);
 
 	if (!hlist_empty(&batch.states)) {
 		synchronize_rcu_expedited();
-		xfrm_bind_end_claimed(&batch);
+		xfrm_offload_end_claimed(&batch);
 	}
 
 	wait_var_event(&t->stopping, xfrm_tail_is_settled(tails, t));
@@ -688,8 +688,8 @@ static int xfrm_tail_check_live(struct xfrm_tails *tails, struct xfrm_tail *t,
 	struct xfrm_state *y;
 
 	hlist_for_each_entry(y, xfrm_tail_users(tails, t, x->id.spi),
-			     unbound.tail_node) {
-		if (y == x || y->unbound.tail != t || y->id.spi != x->id.spi)
+			     invalid.tail_node) {
+		if (y == x || y->invalid.tail != t || y->id.spi != x->id.spi)
 			continue;
 		if (any_dir && xfrm_tail_reverse(x, y, t->dir))
 			return 1;
@@ -743,8 +743,8 @@ static int xfrm_tail_go_on(struct xfrm_state *x, const struct xfrm_tail *t,
 static void xfrm_tail_refuse(struct xfrm_state *x,
 			     struct netlink_ext_ack *extack)
 {
-	x->unbound.reason = XFRM_UNBIND_TAIL;
-	x->unbound.exact = false;
+	x->invalid.reason = XFRM_INVALID_TAIL;
+	x->invalid.exact = false;
 	x->km.dying = 1;
 	/* Pairs with xfrm_state_is_invalid(). */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
@@ -782,7 +782,7 @@ static int xfrm_tail_answer(struct xfrm_tails *tails, struct xfrm_state *x,
 		if (err)
 			return err;
 	}
-	if (!x->unbound.tail)
+	if (!x->invalid.tail)
 		xfrm_tail_attach(tails, t, x);
 
 	return 0;
@@ -869,7 +869,7 @@ static int xfrm_tail_ask(struct xfrm_tails *tails, struct xfrm_state *x,
 		if (dirs & BIT(dir))
 			err = xfrm_tail_answer(tails, x, name, dir, any_dir,
 					       pending, extack);
-	if (!err && *fresh && !x->unbound.tail && !xfrm_state_is_invalid(x)) {
+	if (!err && *fresh && !x->invalid.tail && !xfrm_state_is_invalid(x)) {
 		xfrm_tail_insert(tails, *fresh, name);
 		xfrm_tail_attach(tails, *fresh, x);
 		*fresh = NULL;
@@ -952,7 +952,7 @@ EXPORT_SYMBOL_GPL(xfrm_tail_meet);
 int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
 	struct xfrm_tails *tails = xfrm_tails_of(x);
-	struct xfrm_tail *t = x->unbound.tail;
+	struct xfrm_tail *t = x->invalid.tail;
 	int err;
 
 	if (!t)
@@ -987,10 +987,10 @@ int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
 		      struct netlink_ext_ack *extack)
 {
 	struct xfrm_tails *tails = xfrm_tails_of(x);
-	struct xfrm_tail *t = x->unbound.tail;
+	struct xfrm_tail *t = x->invalid.tail;
 	int err = 0;
 
-	if (!t || xc->unbound.tail)
+	if (!t || xc->invalid.tail)
 		return 0;
 
 	spin_lock_bh(&tails->lock);
@@ -1024,7 +1024,7 @@ int xfrm_tail_provide(struct xfrm_state *xc,
 	struct xfrm_tail *t, *fresh;
 	int dir;
 
-	if (xc->unbound.tail || !xfrm_tail_name(tails, xc, &name))
+	if (xc->invalid.tail || !xfrm_tail_name(tails, xc, &name))
 		return 0;
 
 	dir = ilog2(xfrm_tail_dirs(xc, xuo));

@@ -12,7 +12,7 @@
 #include <net/netlink.h>
 #include <net/xfrm.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 #include "xfrm_test.h"
 
 #define HERE		cpu_to_be32(0x0a4c0001)
@@ -33,7 +33,7 @@ static struct {
 	int says;
 	int unbinds, deletes;
 	struct rcu_gp_oldstate grace;
-	bool drained, unbound_first;
+	bool drained, invalid_first;
 	bool broken;	/* as the driver says when an SA is added */
 } nic;
 
@@ -50,14 +50,14 @@ static u8 next_key;
 static int nic_state_add(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
 	if (nic.broken)
-		xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
+		xfrm_dev_state_invalidate(x, XFRM_INVALID_DRIVER);
 	return 0;
 }
 
 static void nic_state_delete(struct xfrm_state *x)
 {
 	nic.deletes++;
-	nic.unbound_first = nic.unbinds;
+	nic.invalid_first = nic.unbinds;
 }
 
 static int nic_state_unbind(struct net_device *dev, struct xfrm_state *x,
@@ -114,7 +114,7 @@ static void tail_exit(struct kunit *test)
 {
 	struct tail_ctx *ctx = test->priv;
 
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	xfrm_flush_gc();
 	KUNIT_EXPECT_EQ(test, netdev_refcnt_read(ctx->dev), ctx->refs);
 	free_netdev(ctx->dev);
@@ -184,7 +184,7 @@ static int offload(struct kunit *test, struct xfrm_state *x, u8 type)
 	x->xso.dir = x->dir == XFRM_SA_DIR_IN ? IN : OUT;
 	netdev_hold(ctx->dev, &x->xso.dev_tracker, GFP_KERNEL);
 
-	return xfrm_bind_state(x, NULL);
+	return xfrm_offload_add_state(x, NULL);
 }
 
 /* The rest of it. */
@@ -223,7 +223,7 @@ static void unbind(struct kunit *test)
 	struct tail_ctx *ctx = test->priv;
 
 	rtnl_lock();
-	xfrm_dev_unbind(ctx->dev, XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_unbind(ctx->dev, XFRM_INVALID_DEV_DOWN);
 	rtnl_unlock();
 }
 
@@ -277,7 +277,7 @@ static void tail_of_a_failure(struct kunit *test)
 
 	x->replay.oseq = 1000;
 	KUNIT_EXPECT_EQ(test, meet(test, x, CRYPTO), 0);
-	KUNIT_EXPECT_NOT_NULL(test, x->unbound.tail);
+	KUNIT_EXPECT_NOT_NULL(test, x->invalid.tail);
 	xfrm_tail_forget(x);
 	KUNIT_EXPECT_EQ(test, meet(test, y, CRYPTO), 0);
 	KUNIT_EXPECT_EQ(test, y->replay.oseq, 0);
@@ -321,7 +321,7 @@ static void tail_final_out(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, meet(test, y, types[i]), 0);
 		KUNIT_EXPECT_EQ(test, nic.unbinds, 1);
 		KUNIT_EXPECT_TRUE(test, nic.drained);
-		KUNIT_EXPECT_TRUE(test, nic.unbound_first);
+		KUNIT_EXPECT_TRUE(test, nic.invalid_first);
 		KUNIT_EXPECT_EQ(test, y->replay.oseq, 41);
 		KUNIT_EXPECT_EQ(test, y->preplay.oseq, 41);
 		KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "behind 41"));
@@ -412,7 +412,7 @@ static void tail_final_in(struct kunit *test)
 	y->replay.bitmap = BIT(0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
 	KUNIT_EXPECT_EQ(test, nic.unbinds, 1);
-	KUNIT_EXPECT_TRUE(test, nic.unbound_first);
+	KUNIT_EXPECT_TRUE(test, nic.invalid_first);
 	KUNIT_EXPECT_EQ(test, y->replay.seq, 40);
 	/* 40, 38, 37 */
 	KUNIT_EXPECT_EQ(test, y->replay.bitmap, BIT(0) | BIT(2) | BIT(3));
@@ -531,8 +531,8 @@ static void unknown(struct kunit *test, u8 dir, u8 type)
 	y = make(test, dir, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, type), 0);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, y->unbound.reason, XFRM_UNBIND_TAIL);
-	KUNIT_EXPECT_FALSE(test, y->unbound.exact);
+	KUNIT_EXPECT_EQ(test, y->invalid.reason, XFRM_INVALID_TAIL);
+	KUNIT_EXPECT_FALSE(test, y->invalid.exact);
 	KUNIT_EXPECT_TRUE(test, y->km.dying);
 	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
 	/* it is in the SAD, and does not become VALID */
@@ -636,7 +636,7 @@ static void tail_live(struct kunit *test)
 		/* one that updates it brings no numbers */
 		y = make(test, dirs[i], 0);
 		KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
-		KUNIT_EXPECT_NULL(test, y->unbound.tail);
+		KUNIT_EXPECT_NULL(test, y->invalid.tail);
 		drop(y);
 		delete(x);
 	}
@@ -739,7 +739,7 @@ static void tail_after_an_unbind(struct kunit *test)
 	/* also in its own place */
 	y = make(test, OUT, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
-	KUNIT_EXPECT_EQ(test, y->unbound.reason, XFRM_UNBIND_TAIL);
+	KUNIT_EXPECT_EQ(test, y->invalid.reason, XFRM_INVALID_TAIL);
 	drop(y);
 	delete(x);
 }
@@ -759,7 +759,7 @@ static void tail_of_a_suspended(struct kunit *test)
 	y->id.daddr.a4 = ELSEWHERE;
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), -EEXIST);
 	rtnl_lock();
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_DEV_DOWN);
 	rtnl_unlock();
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), -EEXIST);
@@ -787,7 +787,7 @@ static void tail_of_one_deleted_while_suspended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, y->replay.oseq, 41);
 	drop(y);
 	rtnl_lock();
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_DEV_DOWN);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, nic.unbinds, 1);
 }
@@ -801,7 +801,7 @@ static void tail_of_a_clone(struct kunit *test)
 	x->replay.oseq = 30;
 	xfrm_state_delete(x);
 	KUNIT_EXPECT_EQ(test, xfrm_tail_inherit(x, xc, NULL), 0);
-	KUNIT_EXPECT_PTR_EQ(test, x->unbound.tail, xc->unbound.tail);
+	KUNIT_EXPECT_PTR_EQ(test, x->invalid.tail, xc->invalid.tail);
 	xfrm_state_put(x);
 	y = make(test, OUT, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, CRYPTO), -EEXIST);
@@ -832,7 +832,7 @@ static void tail_of_a_late_clone(struct kunit *test)
 	nic.seq = 60;
 	xfrm_state_delete(y);
 	xfrm_state_put(y);
-	xfrm_bind_flush(((struct tail_ctx *)test->priv)->dev);
+	xfrm_offload_flush(((struct tail_ctx *)test->priv)->dev);
 	KUNIT_EXPECT_EQ(test, xfrm_tail_is_free(x, NULL), 0);
 	xc->replay.oseq = 41;
 	KUNIT_EXPECT_EQ(test, xfrm_tail_inherit(x, xc, NULL), 0);
@@ -857,7 +857,7 @@ static void tail_of_a_late_clone_is_unknown(struct kunit *test)
 	add(test, y, PACKET);
 	nic.says = -EIO;
 	delete(y);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, xfrm_tail_is_free(x, &ctx->extack), -EOPNOTSUPP);
 	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
 	delete(x);
@@ -870,7 +870,7 @@ static void tail_of_one_that_goes_to_a_device(struct kunit *test)
 	struct xfrm_state *xc;
 
 	stopped_at(test, OUT, 41);
-	xfrm_bind_flush(((struct tail_ctx *)test->priv)->dev);
+	xfrm_offload_flush(((struct tail_ctx *)test->priv)->dev);
 	xc = make(test, OUT, 1);
 	KUNIT_EXPECT_EQ(test, xfrm_tail_provide(xc, &xuo), 0);
 	add(test, xc, CRYPTO);
@@ -1109,13 +1109,13 @@ static void last_number_is_told(struct kunit *test)
 	xfrm_dev_state_exhausted(x);
 	xfrm_dev_state_exhausted(x);
 	/* The work that makes it INVALID waits for RTNL. */
-	KUNIT_EXPECT_EQ(test, x->broken, XFRM_UNBIND_EXHAUSTED);
+	KUNIT_EXPECT_EQ(test, x->broken, XFRM_INVALID_EXHAUSTED);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
-	xfrm_dev_unbind(ctx->dev, XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_unbind(ctx->dev, XFRM_INVALID_DEV_DOWN);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_EXHAUSTED);
-	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_EXHAUSTED);
+	KUNIT_EXPECT_TRUE(test, x->invalid.exact);
 	y = make(test, OUT, 1);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), -EKEYEXPIRED);
 	drop(y);

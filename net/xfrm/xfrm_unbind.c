@@ -1,40 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking SAs and policies off a device that goes away, so that no packet leaves
- * in clear, none leaves twice under one IV, and the key managers learn of it.
+ * Take SAs and policies off a device that goes away, or one SA off a device whose
+ * driver reports it broken. No packet leaves in clear, no IV is used twice, and
+ * the key managers are told.
  *
- * xfrm_dev_unbind() is the whole; the order of its steps is what makes it safe:
+ * xfrm_dev_unbind() runs these steps, in this order:
  *
- *  1. Fence. Each SA becomes XFRM_STATE_INVALID and is not live any more. The
- *     state tests of the data path refuse it from here on; a packet offload
- *     packet is refused by xfrm_packet_offload_check() on its way to a driver.
+ *  1. Fence. Each SA becomes XFRM_STATE_INVALID and is not live any more. From
+ *     here on the state tests of the data path refuse it, and
+ *     xfrm_packet_offload_check() drops a packet of packet offload before it
+ *     reaches the driver.
  *  2. Convert. Each policy becomes a software policy in place. It finds no
  *     valid SA, so it blocks.
  *  3. Drain. After one grace period no packet that passed a test before the
- *     fence is on its way to the driver any more.
- *  4. Stop the hardware, which by now has nothing to do.
+ *     fence can reach the driver any more.
+ *  4. Stop the hardware.
  *  5. Record the final counters and drop the device.
  *  6. Tell the key managers.
  *
- * The control path sees xso.dev until step 5, because drivers use it in their
- * callbacks; others see it through xfrm_offload_live_dev(), under RCU.
+ * The control path uses xso.dev until step 5, because drivers use it in their
+ * callbacks; everyone else uses xfrm_offload_live_dev(), under RCU.
  */
 
+#include <linux/llist.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 
 /**
- * xfrm_unbind_carries - does this SA carry packets, or will it?
+ * xfrm_unbind_carries - does an SA carry packets now, or later?
  * @x: SA
  *
- * Those that do become INVALID when they lose their device. Larval, expired
- * and dead ones never will: they go their way without it.
+ * Only such an SA becomes INVALID when its device goes; larval, expired and dead
+ * ones just lose the device.
  *
- * Context: under @x->lock, if the answer is to stand.
- * Return: true if it does or will.
+ * Context: under @x->lock, if the answer must stay valid.
+ * Return: true if @x is valid, or just being added.
  */
 bool xfrm_unbind_carries(const struct xfrm_state *x)
 {
@@ -45,13 +48,13 @@ bool xfrm_unbind_carries(const struct xfrm_state *x)
 }
 
 /**
- * xfrm_unbind_fence - no packet starts to use this SA any more
- * @x: SA whose binding the caller owns
- * @reason: why; what the driver said of the SA, if it did, tells more
+ * xfrm_unbind_fence - let no packet start to use an SA
+ * @x: SA whose offload the caller owns
+ * @reason: why; the driver's own report of the SA, if any, takes precedence
  *
  * Context: process or softirq; takes @x->lock.
  */
-void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
+void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason)
 {
 	const struct net_device *dev = x->xso.dev;
 
@@ -69,9 +72,9 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_unbind_reason reason)
 	spin_unlock_bh(&x->lock);
 }
 
-/* Inbound: bit n of @final->replay says whether seq - n was received. The
- * bitmaps of the stack are rings in which number s, with all its 64 bits, has
- * place (s - 1) % window.
+/* Inbound: bit n of @final->replay tells whether seq - n was received. The
+ * bitmaps of the stack are rings; the bit of the 64-bit number s is at
+ * (s - 1) % window.
  */
 static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
 				   const struct xfrm_dev_counters *final)
@@ -90,14 +93,14 @@ static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
 }
 
 /**
- * xfrm_dev_state_now - a driver tells where an SA of packet offload stands
+ * xfrm_dev_state_now - record the current numbers of an SA of packet offload
  * @x: the SA
  * @now: @seq, @window and @replay of this moment
  *
- * For xdo_dev_state_update_stats(): what is read of a live SA is then true, also
- * for a key manager that writes it into the next SA with this key.
+ * Drivers call it in xdo_dev_state_update_stats(). A key manager then reads true
+ * numbers from a live SA, and may add another SA with this key from there.
  *
- * Context: that of the callback.
+ * Context: that of xdo_dev_state_update_stats().
  */
 void xfrm_dev_state_now(struct xfrm_state *x,
 			const struct xfrm_dev_counters *now)
@@ -121,9 +124,9 @@ void xfrm_dev_state_now(struct xfrm_state *x,
 EXPORT_SYMBOL_GPL(xfrm_dev_state_now);
 
 /**
- * xfrm_replay_adopt - make a device's final numbers the SA's own
- * @x: packet offloaded SA, stopped
- * @final: what the device said
+ * xfrm_replay_adopt - write a device's final numbers into the SA
+ * @x: stopped SA of packet offload
+ * @final: what the device reported
  *
  * Context: under @x->lock.
  */
@@ -148,10 +151,10 @@ static u32 xfrm_unbind_window(const struct xfrm_state *x)
 
 /**
  * xfrm_unbind_read_state - stop the hardware of an SA and keep its numbers
- * @x: SA whose binding the caller owns, fenced and drained
+ * @x: fenced and drained SA whose offload the caller owns
  *
- * The hardware keeps the numbers of a packet offload SA, software those of a
- * crypto offload SA: the latter are exact as they are.
+ * With packet offload the hardware keeps the numbers; with crypto offload
+ * software does, and they are always exact.
  *
  * Context: process, may sleep; under RTNL unless @x was deleted.
  */
@@ -178,14 +181,14 @@ void xfrm_unbind_read_state(struct xfrm_state *x)
 	if (packet && !err)
 		xfrm_replay_adopt(x, &final);
 	xfrm_dev_note_use(x, packets);
-	x->unbound.exact = !packet || !err;
+	x->invalid.exact = !packet || !err;
 	xfrm_tail_stopped(x);
 	spin_unlock_bh(&x->lock);
 }
 
 /**
  * xfrm_unbind_stop_state - take an SA off the hardware and keep its numbers
- * @x: SA whose binding the caller owns, fenced and drained
+ * @x: fenced and drained SA whose offload the caller owns
  *
  * Context: process, may sleep, under RTNL.
  */
@@ -200,8 +203,33 @@ void xfrm_unbind_stop_state(struct xfrm_state *x)
 }
 
 /**
+ * xfrm_policy_unbind_convert - turn an offloaded policy into a software policy
+ * @xp: the policy, claimed by an unbind
+ *
+ * Index, priority, selector and templates stay, and so does the place in the
+ * chain: offload_first stays true. No lookup misses the policy or finds another
+ * one, and the cost does not depend on what else is in the chain. Bundles built
+ * under the policy become stale.
+ *
+ * Context: process or softirq; takes the policy lock of the netns.
+ */
+void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
+{
+	struct net *net = xp_net(xp);
+
+	spin_lock_bh(&net->xfrm.xfrm_policy_lock);
+	WRITE_ONCE(xp->xdo.live, false);
+	xp->xdo.ifindex = 0;
+	xp->xdo.converted = 1;
+	xp->xdo.type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
+	spin_unlock_bh(&net->xfrm.xfrm_policy_lock);
+
+	atomic_inc(&xp->genid);
+}
+
+/**
  * xfrm_unbind_stop_policy - take a policy off the hardware
- * @xp: policy whose binding the caller owns
+ * @xp: policy whose offload the caller owns
  *
  * Context: process, may sleep, under RTNL.
  */
@@ -225,34 +253,34 @@ static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 	km_policy_notify(xp, xfrm_policy_id2dir(xp->index), &c);
 }
 
-/* Steps 4 to 6; what is parked has been through step 4. */
-static void xfrm_unbind_finish_states(struct hlist_head *states, bool parked)
+/* Steps 4 to 6. Suspended offloads are off the hardware already. */
+static void xfrm_unbind_finish_states(struct hlist_head *states, bool suspended)
 {
 	struct hlist_node *tmp;
 	struct xfrm_state *x;
 
 	hlist_for_each_entry_safe(x, tmp, states, xso_node) {
 		hlist_del_init(&x->xso_node);
-		if (!parked)
+		if (!suspended)
 			xfrm_unbind_stop_state(x);
-		xfrm_bind_release(&x->xso);
-		xfrm_unbound_tell(x);
+		xfrm_offload_release(&x->xso);
+		xfrm_invalid_tell(x);
 		xfrm_state_put(x);
 		cond_resched();
 	}
 }
 
 static void xfrm_unbind_finish_policies(struct hlist_head *policies,
-					bool parked)
+					bool suspended)
 {
 	struct hlist_node *tmp;
 	struct xfrm_policy *xp;
 
 	hlist_for_each_entry_safe(xp, tmp, policies, xdo_node) {
 		hlist_del_init(&xp->xdo_node);
-		if (!parked)
+		if (!suspended)
 			xfrm_unbind_stop_policy(xp);
-		xfrm_bind_release(&xp->xdo);
+		xfrm_offload_release(&xp->xdo);
 		xfrm_unbind_tell_policy(xp);
 		xfrm_pol_put(xp);
 		cond_resched();
@@ -260,7 +288,7 @@ static void xfrm_unbind_finish_policies(struct hlist_head *policies,
 }
 
 static void xfrm_unbind_fence_all(struct hlist_head *states,
-				  enum xfrm_unbind_reason reason)
+				  enum xfrm_invalid_reason reason)
 {
 	struct xfrm_state *x;
 
@@ -281,28 +309,28 @@ static void xfrm_unbind_convert_all(struct hlist_head *policies)
 }
 
 /**
- * xfrm_unbind_batch - all steps for what was claimed
- * @bound: what is on the hardware
- * @parked: what xfrm_dev_suspend() took off it before
+ * xfrm_unbind_batch - run all steps for claimed offloads
+ * @batch: offloads on the hardware
+ * @suspended: offloads that xfrm_dev_suspend() took off it before
  * @reason: why, for the key managers
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
-		       struct xfrm_bind_batch *parked,
-		       enum xfrm_unbind_reason reason)
+void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
+		       struct xfrm_offload_batch *suspended,
+		       enum xfrm_invalid_reason reason)
 {
-	xfrm_unbind_fence_all(&bound->states, reason);
-	xfrm_unbind_fence_all(&parked->states, reason);
-	xfrm_unbind_convert_all(&bound->policies);
-	xfrm_unbind_convert_all(&parked->policies);
+	xfrm_unbind_fence_all(&batch->states, reason);
+	xfrm_unbind_fence_all(&suspended->states, reason);
+	xfrm_unbind_convert_all(&batch->policies);
+	xfrm_unbind_convert_all(&suspended->policies);
 
 	synchronize_net();
 
-	xfrm_unbind_finish_states(&bound->states, false);
-	xfrm_unbind_finish_states(&parked->states, true);
-	xfrm_unbind_finish_policies(&bound->policies, false);
-	xfrm_unbind_finish_policies(&parked->policies, true);
+	xfrm_unbind_finish_states(&batch->states, false);
+	xfrm_unbind_finish_states(&suspended->states, true);
+	xfrm_unbind_finish_policies(&batch->policies, false);
+	xfrm_unbind_finish_policies(&suspended->policies, true);
 }
 
 /**
@@ -315,24 +343,24 @@ void xfrm_unbind_batch(struct xfrm_bind_batch *bound,
  * has been told of each exactly once, xfrm holds no reference to @dev, and the
  * key managers know. Nothing is deleted, so no security module is asked.
  *
- * Costs one grace period, if the device holds anything, and time in proportion
- * to what it holds.
+ * Takes one grace period if the device holds anything, and time proportional to
+ * what it holds.
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_dev_unbind(struct net_device *dev, enum xfrm_unbind_reason reason)
+void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason)
 {
-	struct xfrm_bind_batch bound = {}, parked = {}, deleted = {};
+	struct xfrm_offload_batch batch = {}, suspended = {}, deleted = {};
 
-	if (xfrm_bind_close(dev, XFRM_CLOSED_UNBIND)) {
-		xfrm_bind_claim(dev, &bound, &deleted);
-		xfrm_bind_unpark(dev, &parked);
-		xfrm_unbind_batch(&bound, &parked, reason);
-		xfrm_bind_end_batch(dev, &deleted);
+	if (xfrm_offload_close(dev, XFRM_CLOSED_UNBIND)) {
+		xfrm_offload_claim(dev, &batch, &deleted);
+		xfrm_offload_take_suspended(dev, &suspended);
+		xfrm_unbind_batch(&batch, &suspended, reason);
+		xfrm_offload_end_batch(dev, &deleted);
 	}
 
-	xfrm_bind_quiesce(dev);
-	xfrm_bind_open(dev, XFRM_CLOSED_UNBIND);
+	xfrm_offload_quiesce(dev);
+	xfrm_offload_open(dev, XFRM_CLOSED_UNBIND);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
 
@@ -341,68 +369,141 @@ EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
  * @dev: the device
  *
  * Unregistering a device, or moving it to another namespace, sets it down first.
- * The key managers are told the cause that they can act upon.
+ * The key managers are then told of that, not of the device being down.
  *
  * Context: process, may sleep, under RTNL.
  */
 void xfrm_dev_down(struct net_device *dev)
 {
 	bool leaving = dev->dismantle ||
-		       dev->xfrm_bound.closed & XFRM_CLOSED_LEAVING;
+		       dev->xfrm_offloads.closed & XFRM_CLOSED_LEAVING;
 
-	xfrm_dev_unbind(dev, leaving ? XFRM_UNBIND_DEV_UNREGISTER
-				     : XFRM_UNBIND_DEV_DOWN);
+	xfrm_dev_unbind(dev, leaving ? XFRM_INVALID_DEV_UNREGISTER :
+				       XFRM_INVALID_DEV_DOWN);
 }
 
 /**
  * xfrm_dev_unregister - a device leaves its network namespace, or the host
  * @dev: the device
  *
- * Nothing is bound to it any more until it is registered again.
+ * Nothing is offloaded to it any more until it is registered again.
  *
  * Context: process, may sleep, under RTNL.
  */
 void xfrm_dev_unregister(struct net_device *dev)
 {
 	xfrm_dev_leave(dev);
-	xfrm_dev_unbind(dev, XFRM_UNBIND_DEV_UNREGISTER);
+	xfrm_dev_unbind(dev, XFRM_INVALID_DEV_UNREGISTER);
 }
 
-/* A device above offloads to the hardware of @dev. Its own esp-hw-offload is
- * still on; what it cannot put back is lost.
+/* An upper device offloads to the hardware of @dev, and its own esp-hw-offload is
+ * still on. It restores what it can elsewhere.
  */
 static void xfrm_dev_lower_feature_off(struct net_device *dev)
 {
 	struct net_device *upper = netdev_master_upper_dev_get(dev);
 
-	if (!upper || !xfrm_bind_on(upper, dev))
+	if (!upper || !xfrm_offload_on_lower(upper, dev))
 		return;
 
 	xfrm_dev_suspend(upper);
-	xfrm_dev_rebind(upper, XFRM_UNBIND_FEATURE_OFF);
+	xfrm_dev_restore(upper, XFRM_INVALID_FEATURE_OFF);
 }
 
 /**
- * xfrm_dev_features - the features of a device change, or have changed
+ * xfrm_dev_features - the features of a device are about to change, or changed
  * @dev: the device
- * @features: those that it will have
+ * @features: the new features
  *
- * Called before the driver learns of it: a driver that is told to switch ESP
- * off may do so at once, and would send what is left for it in clear. If it
- * then refuses, the SAs are INVALID all the same; new ones are taken.
+ * Called before ndo_set_features(): a driver may switch ESP off at once, and
+ * would send queued packets in clear. If the driver then refuses the change, the
+ * SAs stay INVALID, and new ones can be added.
  *
  * Context: process, may sleep, under RTNL.
  */
 void xfrm_dev_features(struct net_device *dev, netdev_features_t features)
 {
 	if (features & NETIF_F_HW_ESP) {
-		xfrm_bind_open(dev, XFRM_CLOSED_FEATURE);
+		xfrm_offload_open(dev, XFRM_CLOSED_FEATURE);
 		return;
 	}
 
-	if (!(dev->xfrm_bound.closed & XFRM_CLOSED_FEATURE) &&
-	    xfrm_bind_close(dev, XFRM_CLOSED_FEATURE))
-		xfrm_dev_unbind(dev, XFRM_UNBIND_FEATURE_OFF);
+	if (!(dev->xfrm_offloads.closed & XFRM_CLOSED_FEATURE) &&
+	    xfrm_offload_close(dev, XFRM_CLOSED_FEATURE))
+		xfrm_dev_unbind(dev, XFRM_INVALID_FEATURE_OFF);
 
 	xfrm_dev_lower_feature_off(dev);
 }
+
+static LLIST_HEAD(xfrm_broken);
+
+/* SAs whose offload another unbind or a deletion owns are not claimed: those end
+ * the offload themselves.
+ */
+static void xfrm_broken_work_fn(struct work_struct *work)
+{
+	struct xfrm_offload_batch batch = {}, none = {};
+	struct xfrm_state *x, *tmp;
+	struct llist_node *broken;
+
+	rtnl_lock();
+
+	broken = llist_del_all(&xfrm_broken);
+	llist_for_each_entry_safe(x, tmp, broken, broken_node) {
+		xfrm_offload_claim_state(x, &batch);
+		xfrm_state_put(x);
+		cond_resched();
+	}
+	if (!hlist_empty(&batch.states))
+		xfrm_unbind_batch(&batch, &none, XFRM_INVALID_DRIVER);
+
+	rtnl_unlock();
+}
+
+static DECLARE_WORK(xfrm_broken_work, xfrm_broken_work_fn);
+
+/**
+ * xfrm_dev_state_invalidate - report that an SA is broken on the hardware
+ * @x: SA between xdo_dev_state_add() and xdo_dev_state_free()
+ * @reason: XFRM_INVALID_DRIVER, or a more specific reason
+ *
+ * From here on no packet of packet offload is handed to the hardware, unless the
+ * SA is being added at this moment. The SA becomes INVALID later, from a work,
+ * with all the steps of an unbind, including the driver's callbacks. Only the
+ * first call for an SA has an effect.
+ *
+ * Context: any; takes no lock.
+ */
+void xfrm_dev_state_invalidate(struct xfrm_state *x,
+			       enum xfrm_invalid_reason reason)
+{
+	if (cmpxchg(&x->broken, XFRM_INVALID_UNSPEC, reason))
+		return;
+
+	/* The work fences crypto offload: its packets need hw_only too. */
+	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
+		WRITE_ONCE(x->xso.live, false);
+
+	if (!refcount_inc_not_zero(&x->refcnt))
+		return;
+
+	if (llist_add(&x->broken_node, &xfrm_broken))
+		schedule_work(&xfrm_broken_work);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_invalidate);
+
+/**
+ * xfrm_dev_state_exhausted - an outbound SA has no sequence number left
+ * @x: SA of packet offload; the driver drops the packet
+ *
+ * Counts the packet as software does. The SA becomes INVALID, so that a key
+ * manager is told; later packets are counted as XfrmOutOffloadInvalid.
+ *
+ * Context: any; takes no lock.
+ */
+void xfrm_dev_state_exhausted(struct xfrm_state *x)
+{
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTSTATESEQERROR);
+	xfrm_dev_state_invalidate(x, XFRM_INVALID_EXHAUSTED);
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_exhausted);

@@ -12,7 +12,7 @@
 #include <net/xfrm.h>
 #include <net/xfrm_packet_offload.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 #include "xfrm_test.h"
 
 struct fake_nic {
@@ -112,14 +112,14 @@ static const struct xfrmdev_ops fake_old_ops = {
 	.xdo_dev_state_delete	= fake_state_delete,
 };
 
-struct bind_ctx {
+struct offload_ctx {
 	struct net_device *dev;
 	int refs;
 };
 
-static int bind_init(struct kunit *test)
+static int offload_init(struct kunit *test)
 {
-	struct bind_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	struct offload_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	ctx->dev = fake_nic(test, "fakenic%d", &fake_ops);
@@ -132,9 +132,9 @@ static int bind_init(struct kunit *test)
 	return 0;
 }
 
-static void bind_exit(struct kunit *test)
+static void offload_exit(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	xfrm_flush_gc();
 	KUNIT_EXPECT_EQ(test, netdev_refcnt_read(ctx->dev), ctx->refs);
@@ -153,7 +153,7 @@ static void hold_dev(struct xfrm_dev_offload *xdo, struct net_device *dev,
 
 static struct xfrm_state *new_state(struct kunit *test, u8 type)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
@@ -161,7 +161,7 @@ static struct xfrm_state *new_state(struct kunit *test, u8 type)
 	x->id.proto = IPPROTO_ESP;
 	x->km.state = XFRM_STATE_VALID;
 	hold_dev(&x->xso, ctx->dev, type);
-	KUNIT_ASSERT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 
 	return x;
 }
@@ -173,19 +173,19 @@ static void drop_state(struct xfrm_state *x)
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
 	if (dev)
-		xfrm_bind_flush(dev);
+		xfrm_offload_flush(dev);
 	xfrm_state_put(x);
 }
 
 static struct xfrm_policy *new_policy(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_policy *xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, xp);
 	xp->family = AF_INET;
 	hold_dev(&xp->xdo, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_ASSERT_EQ(test, xfrm_bind_policy(xp, NULL), 0);
+	KUNIT_ASSERT_EQ(test, xfrm_offload_add_policy(xp, NULL), 0);
 
 	return xp;
 }
@@ -197,13 +197,13 @@ static void drop_policy(struct xfrm_policy *xp)
 	xp->walk.dead = 1;
 	xfrm_dev_policy_delete(xp);
 	if (dev)
-		xfrm_bind_flush(dev);
+		xfrm_offload_flush(dev);
 	xfrm_pol_put(xp);
 }
 
-static void unbind(struct kunit *test, enum xfrm_unbind_reason reason)
+static void unbind(struct kunit *test, enum xfrm_invalid_reason reason)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	rtnl_lock();
 	xfrm_dev_unbind(ctx->dev, reason);
@@ -212,25 +212,25 @@ static void unbind(struct kunit *test, enum xfrm_unbind_reason reason)
 
 static void switch_feature(struct kunit *test, netdev_features_t features)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	rtnl_lock();
 	xfrm_dev_features(ctx->dev, features);
 	rtnl_unlock();
 }
 
-static void bind_delete_then_free(struct kunit *test)
+static void delete_then_free(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
@@ -239,15 +239,15 @@ static void bind_delete_then_free(struct kunit *test)
 	drop_state(x);
 }
 
-static void bind_refused_leaves_nothing(struct kunit *test)
+static void add_refused_leaves_nothing(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	nic.refuse = -ENOSPC;
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -ENOSPC);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	netdev_put(ctx->dev, &x->xso.dev_tracker);
 	x->xso.dev = NULL;
@@ -257,7 +257,7 @@ static void bind_refused_leaves_nothing(struct kunit *test)
 
 static struct xfrm_state *larval_state(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
@@ -270,18 +270,18 @@ static struct xfrm_state *larval_state(struct kunit *test)
 
 static void says_broken(struct xfrm_state *x)
 {
-	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
+	xfrm_dev_state_invalidate(x, XFRM_INVALID_DRIVER);
 }
 
 /* The driver says so inside its add callback: nobody may find the SA there, and
  * nothing of it is left.
  */
-static void bind_of_a_broken_sa(struct kunit *test)
+static void add_of_a_broken_sa(struct kunit *test)
 {
 	static const u8 types[] = {
 		XFRM_DEV_OFFLOAD_PACKET, XFRM_DEV_OFFLOAD_CRYPTO,
 	};
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct netlink_ext_ack extack = {};
 	struct xfrm_state *x;
 	int i;
@@ -292,7 +292,7 @@ static void bind_of_a_broken_sa(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, x);
 		x->km.state = XFRM_STATE_VOID;
 		hold_dev(&x->xso, ctx->dev, types[i]);
-		KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, &extack), -EIO);
+		KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, &extack), -EIO);
 		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
 		KUNIT_EXPECT_FALSE(test, x->xso.live);
 		KUNIT_EXPECT_EQ(test, nic.state_add, i + 1);
@@ -303,7 +303,7 @@ static void bind_of_a_broken_sa(struct kunit *test)
 		drop_state(x);
 	}
 	/* no callback is thought to be under way */
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
 }
 
@@ -319,13 +319,13 @@ static void wait_for_the_work(struct kunit *test)
 /* One that stands for an ACQUIRE carries nothing: it is added, and the work that
  * waits for RTNL here takes it off the device.
  */
-static void bind_of_a_broken_larval_sa(struct kunit *test)
+static void add_of_a_broken_larval_sa(struct kunit *test)
 {
 	struct xfrm_state *x = larval_state(test);
 
 	nic.in_state_add = says_broken;
 	rtnl_lock();
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 0);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	rtnl_unlock();
@@ -335,20 +335,20 @@ static void bind_of_a_broken_larval_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 }
 
-static void bind_refused_while_leaving(struct kunit *test)
+static void add_refused_while_leaving(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	xfrm_dev_leave(ctx->dev);
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -ENODEV);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 0);
 
 	xfrm_dev_enter(ctx->dev);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 	drop_state(x);
 }
 
@@ -358,18 +358,18 @@ static void unbind_tears_down_once(struct kunit *test)
 
 	nic.seq = 41;
 	nic.packets = 10;
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
-	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_TRUE(test, x->invalid.exact);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
 	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 100);
 	/* what was not read before, and the one after that */
 	KUNIT_EXPECT_EQ(test, x->curlft.packets, 11);
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DEV_DOWN);
 	drop_state(x);
 	xfrm_flush_gc();
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
@@ -380,11 +380,11 @@ static void unbind_tears_down_once(struct kunit *test)
 /* A device that leaves is set down first. */
 static void down_tells_what_is_behind_it(struct kunit *test)
 {
-	static const enum xfrm_unbind_reason reasons[] = {
-		XFRM_UNBIND_DEV_DOWN, XFRM_UNBIND_DEV_UNREGISTER,
-		XFRM_UNBIND_DEV_UNREGISTER,
+	static const enum xfrm_invalid_reason reasons[] = {
+		XFRM_INVALID_DEV_DOWN, XFRM_INVALID_DEV_UNREGISTER,
+		XFRM_INVALID_DEV_UNREGISTER,
 	};
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x;
 	int i;
 
@@ -398,7 +398,7 @@ static void down_tells_what_is_behind_it(struct kunit *test)
 		ctx->dev->dismantle = false;
 		xfrm_dev_enter(ctx->dev);
 		rtnl_unlock();
-		KUNIT_EXPECT_EQ_MSG(test, x->unbound.reason, reasons[i],
+		KUNIT_EXPECT_EQ_MSG(test, x->invalid.reason, reasons[i],
 				    "way %d", i);
 		drop_state(x);
 	}
@@ -410,7 +410,7 @@ static void unbind_drains_before_it_stops(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	get_state_synchronize_rcu_full(&nic.grace);
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_TRUE(test, nic.drained);
 	drop_state(x);
@@ -423,39 +423,39 @@ static void unbind_without_counters_is_not_exact(struct kunit *test)
 	x->replay.oseq = 7;
 	nic.seq = 41;
 	nic.unbind_says = -EOPNOTSUPP;
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
-	KUNIT_EXPECT_FALSE(test, x->unbound.exact);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_FALSE(test, x->invalid.exact);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
 	drop_state(x);
 }
 
 static void unbind_of_an_old_driver(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *packet, *crypto;
 
 	ctx->dev->xfrmdev_ops = &fake_old_ops;
 	packet = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
 	crypto->replay.oseq = 9;
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
-	KUNIT_EXPECT_FALSE(test, packet->unbound.exact);
-	KUNIT_EXPECT_TRUE(test, crypto->unbound.exact);
+	KUNIT_EXPECT_FALSE(test, packet->invalid.exact);
+	KUNIT_EXPECT_TRUE(test, crypto->invalid.exact);
 	KUNIT_EXPECT_EQ(test, crypto->replay.oseq, 9);
 	KUNIT_EXPECT_TRUE(test, crypto->xso.hw_only);
 	drop_state(packet);
 	drop_state(crypto);
 }
 
-static void unbind_reaps_the_deleted(struct kunit *test)
+static void unbind_flushes_the_deleted(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
 
 	xfrm_dev_state_delete(x);
 	xfrm_dev_policy_delete(xp);
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
@@ -472,11 +472,11 @@ static void unbind_keeps_the_policy(struct kunit *test)
 {
 	struct xfrm_policy *xp = new_policy(test);
 
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_TRUE(test, xp->xdo.type == XFRM_DEV_OFFLOAD_UNSPECIFIED);
 	KUNIT_EXPECT_FALSE(test, xp->walk.dead);
 	KUNIT_EXPECT_NULL(test, xp->xdo.dev);
-	KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(xp), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_policy_may_replace(xp), 0);
 	drop_policy(xp);
 	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.policy_free, 1);
@@ -490,7 +490,7 @@ static void unbind_leaves_larval_and_dead_alone(struct kunit *test)
 	larval->km.state = XFRM_STATE_ACQ;
 	larval->xso.flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
 	dead->km.state = XFRM_STATE_DEAD;
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_EQ(test, larval->km.state, XFRM_STATE_ACQ);
 	KUNIT_EXPECT_EQ(test, dead->km.state, XFRM_STATE_DEAD);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
@@ -504,7 +504,7 @@ static void unbind_beats_publish(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	x->km.state = XFRM_STATE_VOID;
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	xfrm_state_publish(x);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	drop_state(x);
@@ -517,7 +517,7 @@ static void unbind_takes_all_of_many(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(x); i++)
 		x[i] = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, nic.state_free, ARRAY_SIZE(x));
 	for (i = 0; i < ARRAY_SIZE(x); i++) {
 		KUNIT_EXPECT_EQ(test, x[i]->km.state, XFRM_STATE_INVALID);
@@ -559,7 +559,7 @@ static void larval_waits_for_no_room(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *larval = larval_state(test);
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	int err;
 
 	nic.room = 1;
@@ -567,7 +567,7 @@ static void larval_waits_for_no_room(struct kunit *test)
 	x->km.state = XFRM_STATE_DEAD;
 	local_bh_disable();
 	xfrm_dev_state_delete(x);
-	err = xfrm_bind_state(larval, NULL);
+	err = xfrm_offload_add_state(larval, NULL);
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 	if (err)
@@ -583,7 +583,7 @@ static void larval_stops_at_once(struct kunit *test)
 {
 	struct xfrm_state *larval = larval_state(test);
 
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(larval, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(larval, NULL), 0);
 	nic.packets = 3;
 	local_bh_disable();
 	xfrm_dev_state_delete(larval);
@@ -599,7 +599,7 @@ static void larval_stops_at_once(struct kunit *test)
 /* For the template of an offloaded policy. */
 static void larval_that_is_refused(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_policy *xp = new_policy(test);
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 	int refs = netdev_refcnt_read(ctx->dev);
@@ -607,7 +607,7 @@ static void larval_that_is_refused(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	nic.refuse = -ENOSPC;
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, xfrm_bind_larval(x, xp), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_larval(x, xp), -ENOSPC);
 	rcu_read_unlock();
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 	KUNIT_EXPECT_TRUE(test,
@@ -616,7 +616,7 @@ static void larval_that_is_refused(struct kunit *test)
 
 	nic.refuse = 0;
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, xfrm_bind_larval(x, xp), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_larval(x, xp), 0);
 	rcu_read_unlock();
 	KUNIT_EXPECT_PTR_EQ(test, x->xso.dev, ctx->dev);
 	drop_state(x);
@@ -626,16 +626,16 @@ static void larval_that_is_refused(struct kunit *test)
 /* One that is registered with esp-hw-offload off. */
 static void device_enters_without_the_feature(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	ctx->dev->features &= ~NETIF_F_HW_ESP;
 	xfrm_dev_enter(ctx->dev);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -EOPNOTSUPP);
 	switch_feature(test, NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 	drop_state(x);
 }
 
@@ -643,14 +643,14 @@ static void delete_inbound_stops_at_once(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
 	x->km.state = XFRM_STATE_DEAD;
 	get_state_synchronize_rcu_full(&nic.grace);
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_TRUE(test, nic.free_drained);
@@ -659,19 +659,19 @@ static void delete_inbound_stops_at_once(struct kunit *test)
 
 static void feature_off_unbinds_and_refuses(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *y = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, y);
 	switch_feature(test, 0);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_FEATURE_OFF);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_FEATURE_OFF);
 
 	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -EOPNOTSUPP);
 	switch_feature(test, NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
 	drop_state(x);
 	drop_state(y);
 }
@@ -679,7 +679,7 @@ static void feature_off_unbinds_and_refuses(struct kunit *test)
 /* XFRM_MSG_DELSA and XFRM_MSG_DELPOLICY are built after the deletion. */
 static void deletion_tells_counters_and_device(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
 
@@ -688,7 +688,7 @@ static void deletion_tells_counters_and_device(struct kunit *test)
 	xfrm_dev_state_delete(x);
 	xp->walk.dead = 1;
 	xfrm_dev_policy_delete(xp);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, x->curlft.packets, 10);
 	KUNIT_EXPECT_EQ(test, x->xso.ifindex, ctx->dev->ifindex);
 	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, ctx->dev->ifindex);
@@ -728,7 +728,7 @@ static void counters_that_move_tell_the_last_use(struct kunit *test)
 
 	/* the packet that the device tells last */
 	x->lastused = 1;
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_GE(test, x->lastused, start);
 	drop_state(x);
 	drop_state(crypto);
@@ -745,12 +745,12 @@ static void deletion_tells_the_last_use(struct kunit *test)
 	drop_state(x);
 }
 
-static void unbound_names_no_device(struct kunit *test)
+static void invalid_names_no_device(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
 
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->xso.ifindex, 0);
 	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, 0);
 	drop_state(x);
@@ -806,14 +806,14 @@ static void slow_init(struct kunit *test)
 static void slow_exit(void)
 {
 	complete_all(&slow.go);
-	xfrm_bind_flush(slow.dev);
+	xfrm_offload_flush(slow.dev);
 	free_netdev(slow.dev);
 }
 
 static struct xfrm_state *new_state_on(struct kunit *test,
 				       struct net_device *dev)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct net_device *own = ctx->dev;
 	struct xfrm_state *x;
 
@@ -847,7 +847,7 @@ static void unbind_waits_for_no_other_device(struct kunit *test)
 	xp->walk.dead = 1;
 	xfrm_dev_policy_delete(xp);
 	get_state_synchronize_rcu_full(&nic.grace);
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_FALSE(test, slow.back);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
@@ -884,7 +884,7 @@ static void unbind_waits_for_its_own_callbacks(struct kunit *test)
 	slow_delete(test);
 	schedule_delayed_work(&slow_go_work, HZ / 10);
 	rtnl_lock();
-	xfrm_dev_unbind(slow.dev, XFRM_UNBIND_DEV_UNREGISTER);
+	xfrm_dev_unbind(slow.dev, XFRM_INVALID_DEV_UNREGISTER);
 	rtnl_unlock();
 	KUNIT_EXPECT_TRUE(test, slow.back);
 	flush_delayed_work(&slow_go_work);
@@ -917,7 +917,7 @@ KUNIT_ARRAY_PARAM_DESC(suit, suit_params, name);
 static void only_what_works_is_taken(struct kunit *test)
 {
 	const struct suit_param *p = test->param_value;
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct netlink_ext_ack extack = {};
 	struct xfrm_policy *xp;
 	struct xfrm_state *x;
@@ -931,12 +931,12 @@ static void only_what_works_is_taken(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID;
 	hold_dev(&x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	x->xso.dir = p->dir;
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, &extack), p->err);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, &extack), p->err);
 	KUNIT_EXPECT_EQ(test, nic.state_add, !p->err);
 	if (p->err) {
 		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
 		KUNIT_EXPECT_NOT_NULL(test, strstr(extack._msg ?: "", name));
-		xfrm_bind_release(&x->xso);
+		xfrm_offload_release(&x->xso);
 	}
 	drop_state(x);
 
@@ -948,17 +948,17 @@ static void only_what_works_is_taken(struct kunit *test)
 	xp->xfrm_vec[0].mode = p->mode;
 	hold_dev(&xp->xdo, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	xp->xdo.dir = p->dir;
-	KUNIT_EXPECT_EQ(test, xfrm_bind_policy(xp, NULL), p->err);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_policy(xp, NULL), p->err);
 	KUNIT_EXPECT_EQ(test, nic.policy_add, !p->err);
 	if (p->err)
-		xfrm_bind_release(&xp->xdo);
+		xfrm_offload_release(&xp->xdo);
 	drop_policy(xp);
 }
 
 /* Software and crypto offload do all of it, and a selector need not say. */
 static void what_software_does_is_taken(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x;
 	int i;
 
@@ -972,25 +972,25 @@ static void what_software_does_is_taken(struct kunit *test)
 		hold_dev(&x->xso, ctx->dev, i ? XFRM_DEV_OFFLOAD_PACKET :
 						XFRM_DEV_OFFLOAD_CRYPTO);
 		x->xso.dir = XFRM_DEV_OFFLOAD_IN;
-		KUNIT_EXPECT_EQ(test, xfrm_bind_state(x, NULL), 0);
+		KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 		drop_state(x);
 	}
 }
 
-static struct kunit_case bind_cases[] = {
+static struct kunit_case offload_cases[] = {
 	KUNIT_CASE_PARAM(only_what_works_is_taken, suit_gen_params),
 	KUNIT_CASE(what_software_does_is_taken),
-	KUNIT_CASE(bind_delete_then_free),
-	KUNIT_CASE(bind_refused_leaves_nothing),
-	KUNIT_CASE(bind_of_a_broken_sa),
-	KUNIT_CASE(bind_of_a_broken_larval_sa),
-	KUNIT_CASE(bind_refused_while_leaving),
+	KUNIT_CASE(delete_then_free),
+	KUNIT_CASE(add_refused_leaves_nothing),
+	KUNIT_CASE(add_of_a_broken_sa),
+	KUNIT_CASE(add_of_a_broken_larval_sa),
+	KUNIT_CASE(add_refused_while_leaving),
 	KUNIT_CASE(unbind_tears_down_once),
 	KUNIT_CASE(down_tells_what_is_behind_it),
 	KUNIT_CASE(unbind_drains_before_it_stops),
 	KUNIT_CASE(unbind_without_counters_is_not_exact),
 	KUNIT_CASE(unbind_of_an_old_driver),
-	KUNIT_CASE(unbind_reaps_the_deleted),
+	KUNIT_CASE(unbind_flushes_the_deleted),
 	KUNIT_CASE(unbind_keeps_the_policy),
 	KUNIT_CASE(unbind_leaves_larval_and_dead_alone),
 	KUNIT_CASE(unbind_beats_publish),
@@ -1006,18 +1006,18 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(deletion_tells_counters_and_device),
 	KUNIT_CASE(counters_that_move_tell_the_last_use),
 	KUNIT_CASE(deletion_tells_the_last_use),
-	KUNIT_CASE(unbound_names_no_device),
+	KUNIT_CASE(invalid_names_no_device),
 	KUNIT_CASE(unbind_waits_for_no_other_device),
 	KUNIT_CASE(deletion_waits_for_no_other_device),
 	KUNIT_CASE(unbind_waits_for_its_own_callbacks),
 	{}
 };
 
-static struct kunit_suite bind_suite = {
-	.name = "xfrm_bind",
-	.init = bind_init,
-	.exit = bind_exit,
-	.test_cases = bind_cases,
+static struct kunit_suite offload_suite = {
+	.name = "xfrm_offload",
+	.init = offload_init,
+	.exit = offload_exit,
+	.test_cases = offload_cases,
 };
 
 /* Ethernet, IP and the ports of UDP. */
@@ -1061,7 +1061,7 @@ static struct sk_buff *marked_packet_of(struct kunit *test,
 					struct xfrm_state *x, __be16 protocol,
 					bool by_ports)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
 	struct sec_path *sp;
 
@@ -1073,7 +1073,7 @@ static struct sk_buff *marked_packet_of(struct kunit *test,
 	sp->olen++;
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
-	xfrm_offload(skb)->seq.low = ctx->dev->xfrm_bound.generation;
+	xfrm_offload(skb)->seq.low = ctx->dev->xfrm_offloads.generation;
 	KUNIT_ASSERT_EQ(test, 0, xfrm_packet_flow_record(skb, ETH_HLEN,
 							 protocol, by_ports));
 
@@ -1113,7 +1113,7 @@ static void packet_of_an_invalid_sa_dies(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct sk_buff *skb = marked_packet(test, x);
 
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	drop_state(x);
 }
@@ -1147,7 +1147,7 @@ static void packet_at_the_wrong_device_dies(struct kunit *test)
  */
 static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct net_device *below[2], *vlan[2];
 	struct sk_buff *skb;
@@ -1205,7 +1205,7 @@ static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 static void packet_of_nested_sas_dies(struct kunit *test)
 {
 	static struct dst_ops ops = { .family = AF_INET };
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_dst *bundle, *child;
 	struct sk_buff *skb;
@@ -1246,7 +1246,7 @@ static void queued_crypto_packet_dies(struct kunit *test)
 	struct sk_buff *skb = marked_packet(test, x);
 
 	KUNIT_EXPECT_FALSE(test, x->xso.hw_only);
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	drop_state(x);
@@ -1289,7 +1289,7 @@ static void sender_without_a_queue_hears(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		x = new_state(test, types[i]);
 		skb = marked_packet(test, x);
-		unbind(test, XFRM_UNBIND_DEV_DOWN);
+		unbind(test, XFRM_INVALID_DEV_DOWN);
 		rcu_read_lock_bh();
 		skb = validate_xmit_xfrm(skb, 0, NULL);
 		rcu_read_unlock_bh();
@@ -1315,7 +1315,7 @@ static void backlog_without_a_queue(struct kunit *test)
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
 	struct sk_buff *skb = marked_packet(test, x), *back;
 	struct sk_buff *waits = alloc_skb(64, GFP_KERNEL);
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct sk_buff_head *backlog;
 	bool again = false;
 
@@ -1350,7 +1350,7 @@ static void backlog_without_a_queue(struct kunit *test)
  */
 static void queued_crypto_packet_of_a_deleted_sa_dies(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
 	struct sk_buff *skb = marked_packet(test, x);
 	struct sk_buff *late = marked_packet(test, x);
@@ -1363,7 +1363,7 @@ static void queued_crypto_packet_of_a_deleted_sa_dies(struct kunit *test)
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_TRUE(test, x->xso.hw_only);
 	KUNIT_EXPECT_NULL(test, validated(skb));
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_NULL(test, validated(late));
 	xfrm_state_put(x);
 }
@@ -1371,7 +1371,7 @@ static void queued_crypto_packet_of_a_deleted_sa_dies(struct kunit *test)
 /* The SA is where it was; the packet is not. */
 static void crypto_packet_at_the_wrong_device_dies(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct net_device *other = fake_nic(test, "other%d", &fake_ops);
 	struct xfrm_state *x;
 	struct sk_buff *skb;
@@ -1394,7 +1394,7 @@ static void crypto_packet_at_the_wrong_device_dies(struct kunit *test)
 	rtnl_lock();
 	xfrm_dev_suspend(ctx->dev);
 	swap(nic.lower, other);
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_SLAVE_LOST);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_NULL(test, validated(skb));
@@ -1436,12 +1436,13 @@ static const struct deletion_param {
 } deletion_params[] = {
 	{ "another policy", 1, 2, 1, false },
 	{ "its policy", 1, 1, 1, true },
-	{ "its policy first", 1, 1, XFRM_BOUND_RETIRED - 1, true },
-	{ "its policy last", 30, 30 - (XFRM_BOUND_RETIRED - 2),
-	  XFRM_BOUND_RETIRED - 1, true },
-	{ "others, as many as are known", 1, 2, XFRM_BOUND_RETIRED - 1, false },
-	{ "others, more than are known", 1, 2, XFRM_BOUND_RETIRED, true },
-	{ "others, many more", 1, 2, 3 * XFRM_BOUND_RETIRED + 1, true },
+	{ "its policy first", 1, 1, XFRM_OFFLOADS_RETIRED - 1, true },
+	{ "its policy last", 30, 30 - (XFRM_OFFLOADS_RETIRED - 2),
+	  XFRM_OFFLOADS_RETIRED - 1, true },
+	{ "others, as many as are known", 1, 2, XFRM_OFFLOADS_RETIRED - 1,
+	  false },
+	{ "others, more than are known", 1, 2, XFRM_OFFLOADS_RETIRED, true },
+	{ "others, many more", 1, 2, 3 * XFRM_OFFLOADS_RETIRED + 1, true },
 	{ "policy unknown", 0, 2, 1, true },
 };
 
@@ -1482,7 +1483,7 @@ static void deletion_before_the_mark_drops_nothing(struct kunit *test)
 
 static void deletion_on_another_device_drops_nothing(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct net_device *own = ctx->dev;
 	struct net_device *other = alloc_netdev(0, "other%d", NET_NAME_UNKNOWN,
 						ether_setup);
@@ -1551,7 +1552,7 @@ static void deleted_inbound_policy_drops_nothing(struct kunit *test)
 /* By one of another device. */
 static void policy_replaced_on_another_device(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct net_device *own = ctx->dev;
 	struct net_device *other = fake_nic(test, "other%d", &fake_ops);
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -1618,7 +1619,7 @@ static void requeued_packet_is_tested_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
 	KUNIT_EXPECT_PTR_EQ(test, last_stop(skb, x), skb);
 	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
-	unbind(test, XFRM_UNBIND_FEATURE_OFF);
+	unbind(test, XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	drop_state(x);
 }
@@ -1634,7 +1635,7 @@ static void queued_crypto_packet_dies_below_a_bond(struct kunit *test)
 	xfrm_offload(skb)->flags |= XFRM_XMIT;
 	KUNIT_EXPECT_TRUE(test, xfrm_packet_offload_requeued(skb));
 	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
-	unbind(test, XFRM_UNBIND_FEATURE_OFF);
+	unbind(test, XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_NULL(test, validated(skb));
 	drop_state(x);
 }
@@ -1829,30 +1830,30 @@ static struct kunit_case packet_cases[] = {
 
 static struct kunit_suite packet_suite = {
 	.name = "xfrm_packet_offload",
-	.init = bind_init,
-	.exit = bind_exit,
+	.init = offload_init,
+	.exit = offload_exit,
 	.test_cases = packet_cases,
 };
 
 static void suspend(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	rtnl_lock();
 	xfrm_dev_suspend(ctx->dev);
 	rtnl_unlock();
 }
 
-static void rebind(struct kunit *test)
+static void restore(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	rtnl_lock();
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_SLAVE_LOST);
 	rtnl_unlock();
 }
 
-static void rebind_carries_the_numbers(struct kunit *test)
+static void restore_carries_the_numbers(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
@@ -1868,8 +1869,8 @@ static void rebind_carries_the_numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 
-	rebind(test);
-	rebind(test);
+	restore(test);
+	restore(test);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
 	KUNIT_EXPECT_EQ(test, nic.policy_add, 2);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
@@ -1885,17 +1886,17 @@ static void rebind_carries_the_numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nic.policy_free, 2);
 }
 
-static void rebind_loses_what_is_refused(struct kunit *test)
+static void restore_fails_what_is_refused(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
 
 	suspend(test);
 	nic.refuse = -EIO;
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_SLAVE_LOST);
-	KUNIT_EXPECT_TRUE(test, x->unbound.exact);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_SLAVE_LOST);
+	KUNIT_EXPECT_TRUE(test, x->invalid.exact);
 	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
 	drop_state(x);
 	drop_policy(xp);
@@ -1906,7 +1907,7 @@ static void rebind_loses_what_is_refused(struct kunit *test)
 /* Without the policy the new hardware sends packets of it as they are: of those
  * that are marked already, none may find an SA. Inbound nothing can be sent.
  */
-static void rebind_refuses_the_policy(struct kunit *test, u8 dir)
+static void restore_refuses_the_policy(struct kunit *test, u8 dir)
 {
 	struct xfrm_state *out = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *in = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -1919,7 +1920,7 @@ static void rebind_refuses_the_policy(struct kunit *test, u8 dir)
 	xp->xdo.dir = dir;
 	suspend(test);
 	nic.refuse_policy = -ENOSPC;
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
 	KUNIT_EXPECT_EQ(test, out->km.state,
 			lost ? XFRM_STATE_INVALID : XFRM_STATE_VALID);
@@ -1935,33 +1936,33 @@ static void rebind_refuses_the_policy(struct kunit *test, u8 dir)
 	KUNIT_EXPECT_EQ(test, nic.policy_delete, 1);
 }
 
-static void rebind_refuses_an_outbound_policy(struct kunit *test)
+static void restore_refuses_an_outbound_policy(struct kunit *test)
 {
-	rebind_refuses_the_policy(test, XFRM_DEV_OFFLOAD_OUT);
+	restore_refuses_the_policy(test, XFRM_DEV_OFFLOAD_OUT);
 }
 
-static void rebind_refuses_an_inbound_policy(struct kunit *test)
+static void restore_refuses_an_inbound_policy(struct kunit *test)
 {
-	rebind_refuses_the_policy(test, XFRM_DEV_OFFLOAD_IN);
+	restore_refuses_the_policy(test, XFRM_DEV_OFFLOAD_IN);
 }
 
-static void rebind_needs_the_numbers(struct kunit *test)
+static void restore_needs_the_numbers(struct kunit *test)
 {
 	struct xfrm_state *packet = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *crypto = new_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
 
 	nic.unbind_says = -EIO;
 	suspend(test);
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_EQ(test, packet->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_FALSE(test, packet->unbound.exact);
+	KUNIT_EXPECT_FALSE(test, packet->invalid.exact);
 	KUNIT_EXPECT_EQ(test, crypto->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 3);
 	drop_state(packet);
 	drop_state(crypto);
 }
 
-static void rebind_forgets_the_deleted(struct kunit *test)
+static void restore_forgets_the_deleted(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
@@ -1969,7 +1970,7 @@ static void rebind_forgets_the_deleted(struct kunit *test)
 	suspend(test);
 	drop_state(x);
 	drop_policy(xp);
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
 	KUNIT_EXPECT_EQ(test, nic.policy_add, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
@@ -1989,19 +1990,19 @@ static void policy_deleted_in_add(struct xfrm_policy *xp)
 	xfrm_dev_policy_delete(xp);
 }
 
-static void rebind_meets_a_deletion(struct kunit *test)
+static void restore_meets_a_deletion(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_policy *xp = new_policy(test);
 
 	suspend(test);
 	nic.in_state_add = deleted_in_add;
 	nic.in_policy_add = policy_deleted_in_add;
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	KUNIT_EXPECT_FALSE(test, xp->xdo.live);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 2);
 	KUNIT_EXPECT_EQ(test, nic.policy_delete, 2);
@@ -2013,21 +2014,21 @@ static void rebind_meets_a_deletion(struct kunit *test)
 /* The new hardware takes it and says at once that it is broken. The work that
  * ends it waits for RTNL; no packet does.
  */
-static void rebind_of_a_broken_sa(struct kunit *test)
+static void restore_of_a_broken_sa(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	suspend(test);
 	reinit_completion(&nic.freed);
 	nic.in_state_add = says_broken;
 	rtnl_lock();
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_SLAVE_LOST);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	rtnl_unlock();
 	wait_for_the_work(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DRIVER);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 2);
 	drop_state(x);
 }
@@ -2045,7 +2046,7 @@ static void suspended_sends_nothing(struct kunit *test)
 	suspend(test);
 	KUNIT_EXPECT_NULL(test, validated(skb));
 	KUNIT_EXPECT_FALSE(test, xp->xdo.live);
-	rebind(test);
+	restore(test);
 	skb = marked_packet(test, x);
 	xfrm_offload(skb)->flags |= XFRM_XMIT;
 	KUNIT_EXPECT_PTR_EQ(test, validated(skb), skb);
@@ -2057,9 +2058,9 @@ static void suspended_sends_nothing(struct kunit *test)
 }
 
 /* Of the slaves of a bond, the one that has what the bond holds. */
-static void lower_device_loses_its_hardware(struct kunit *test)
+static void lower_device_suspends(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct net_device *slave[2];
 	struct xfrm_state *x;
 	struct sk_buff *skb;
@@ -2082,17 +2083,17 @@ static void lower_device_loses_its_hardware(struct kunit *test)
 							     NULL, NULL, NULL),
 				0);
 	/* the backup slave: nothing of the bond's is there */
-	xfrm_dev_lose(slave[1]);
+	xfrm_dev_suspend_hw(slave[1]);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 0);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
-	xfrm_dev_regain(slave[1]);
+	xfrm_dev_restore_hw(slave[1]);
 
-	xfrm_dev_lose(slave[0]);
+	xfrm_dev_suspend_hw(slave[0]);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
-	xfrm_dev_regain(slave[0]);
+	xfrm_dev_restore_hw(slave[0]);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
@@ -2103,7 +2104,7 @@ static void lower_device_loses_its_hardware(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	xfrm_dev_features(slave[0], 0);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_FEATURE_OFF);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_FEATURE_OFF);
 
 	for (i = 0; i < 2; i++)
 		netdev_upper_dev_unlink(slave[i], ctx->dev);
@@ -2119,16 +2120,16 @@ static void lower_device_loses_its_hardware(struct kunit *test)
 
 static void suspended_device_takes_nothing(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *y = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, y);
 	suspend(test);
 	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
-	rebind(test);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
+	restore(test);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
 	drop_state(x);
 	drop_state(y);
 }
@@ -2139,13 +2140,13 @@ static void unbind_takes_the_suspended(struct kunit *test)
 	struct xfrm_policy *xp = new_policy(test);
 
 	suspend(test);
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_UNREGISTER);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_delete, 1);
-	rebind(test);
+	restore(test);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
 	drop_state(x);
 	drop_policy(xp);
@@ -2154,25 +2155,25 @@ static void unbind_takes_the_suspended(struct kunit *test)
 /* The driver frees its tables between the two, whatever a user does meanwhile. */
 static void unbind_keeps_the_suspension(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *y = xfrm_state_alloc(&init_net);
 
 	KUNIT_ASSERT_NOT_NULL(test, y);
 	hold_dev(&y->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
 	suspend(test);
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
 	switch_feature(test, 0);
 	switch_feature(test, NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
 	xfrm_dev_leave(ctx->dev);
-	unbind(test, XFRM_UNBIND_DEV_UNREGISTER);
+	unbind(test, XFRM_INVALID_DEV_UNREGISTER);
 	xfrm_dev_enter(ctx->dev);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
-	rebind(test);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_state(y, NULL), 0);
+	restore(test);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
 	drop_state(x);
 	drop_state(y);
 }
@@ -2183,7 +2184,7 @@ static bool bound_on_lower(struct kunit *test, struct net_device *dev,
 	bool on;
 
 	rtnl_lock();
-	on = xfrm_bind_on(dev, lower);
+	on = xfrm_offload_on_lower(dev, lower);
 	rtnl_unlock();
 
 	return on;
@@ -2192,7 +2193,7 @@ static bool bound_on_lower(struct kunit *test, struct net_device *dev,
 /* Of an upper device: a lower one that goes must know what is still there. */
 static void lower_device_sees_the_deleted(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x;
 	struct xfrm_policy *xp;
 
@@ -2207,7 +2208,7 @@ static void lower_device_sees_the_deleted(struct kunit *test)
 	xfrm_dev_state_delete(x);
 	KUNIT_EXPECT_TRUE(test, nic.state_free ||
 			  bound_on_lower(test, ctx->dev, nic.lower));
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	KUNIT_EXPECT_FALSE(test, bound_on_lower(test, ctx->dev, nic.lower));
 	drop_state(x);
 
@@ -2228,7 +2229,7 @@ static struct xfrm_state *slow_added;
 
 static void slow_add(struct work_struct *work)
 {
-	xfrm_bind_state(slow_added, NULL);
+	xfrm_offload_add_state(slow_added, NULL);
 }
 
 static DECLARE_WORK(slow_add_work, slow_add);
@@ -2256,17 +2257,17 @@ static void lower_device_sees_the_first_add(struct kunit *test)
 /* What a driver does around a reload of its firmware. */
 static void reloaded_device_goes_on(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct sk_buff *skb = marked_packet(test, x);
 
 	nic.seq = 7;
 	rtnl_lock();
-	xfrm_dev_lose(ctx->dev);
+	xfrm_dev_suspend_hw(ctx->dev);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	KUNIT_EXPECT_EQ(test, nic.state_free, 1);
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
-	xfrm_dev_regain(ctx->dev);
+	xfrm_dev_restore_hw(ctx->dev);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, nic.state_add, 2);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
@@ -2276,69 +2277,69 @@ static void reloaded_device_goes_on(struct kunit *test)
 
 static void reloaded_device_that_refuses(struct kunit *test)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 
 	rtnl_lock();
-	xfrm_dev_lose(ctx->dev);
+	xfrm_dev_suspend_hw(ctx->dev);
 	nic.refuse = -EIO;
-	xfrm_dev_regain(ctx->dev);
+	xfrm_dev_restore_hw(ctx->dev);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DEV_DOWN);
 	drop_state(x);
 }
 
 /* Where nothing may sleep, and no lock may be taken that others take with
  * interrupts on.
  */
-static void broken_sa_is_unbound(struct kunit *test)
+static void broken_sa_is_invalid(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct sk_buff *skb = marked_packet(test, x);
 
 	rtnl_lock();
 	local_irq_disable();
-	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
-	xfrm_dev_state_invalidate(x, XFRM_UNBIND_MIGRATED);
+	xfrm_dev_state_invalidate(x, XFRM_INVALID_DRIVER);
+	xfrm_dev_state_invalidate(x, XFRM_INVALID_MIGRATED);
 	local_irq_enable();
 	KUNIT_EXPECT_NULL(test, last_stop(skb, x));
 	rtnl_unlock();
 
 	wait_for_the_work(test);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DRIVER);
 	KUNIT_EXPECT_EQ(test, nic.state_unbind, 1);
 	drop_state(x);
 }
 
-static void broken_sa_is_not_rebound(struct kunit *test)
+static void broken_sa_is_not_restored(struct kunit *test)
 {
 	struct xfrm_state *x = new_state(test, XFRM_DEV_OFFLOAD_PACKET);
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	rtnl_lock();
 	xfrm_dev_suspend(ctx->dev);
-	xfrm_dev_state_invalidate(x, XFRM_UNBIND_DRIVER);
-	xfrm_dev_rebind(ctx->dev, XFRM_UNBIND_SLAVE_LOST);
+	xfrm_dev_state_invalidate(x, XFRM_INVALID_DRIVER);
+	xfrm_dev_restore(ctx->dev, XFRM_INVALID_SLAVE_LOST);
 	rtnl_unlock();
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_EQ(test, x->unbound.reason, XFRM_UNBIND_DRIVER);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DRIVER);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
 	drop_state(x);
 }
 
-static struct kunit_case rebind_cases[] = {
-	KUNIT_CASE(rebind_carries_the_numbers),
-	KUNIT_CASE(rebind_loses_what_is_refused),
-	KUNIT_CASE(rebind_refuses_an_outbound_policy),
-	KUNIT_CASE(rebind_refuses_an_inbound_policy),
-	KUNIT_CASE(rebind_needs_the_numbers),
-	KUNIT_CASE(rebind_forgets_the_deleted),
-	KUNIT_CASE(rebind_meets_a_deletion),
-	KUNIT_CASE(rebind_of_a_broken_sa),
+static struct kunit_case restore_cases[] = {
+	KUNIT_CASE(restore_carries_the_numbers),
+	KUNIT_CASE(restore_fails_what_is_refused),
+	KUNIT_CASE(restore_refuses_an_outbound_policy),
+	KUNIT_CASE(restore_refuses_an_inbound_policy),
+	KUNIT_CASE(restore_needs_the_numbers),
+	KUNIT_CASE(restore_forgets_the_deleted),
+	KUNIT_CASE(restore_meets_a_deletion),
+	KUNIT_CASE(restore_of_a_broken_sa),
 	KUNIT_CASE(suspended_sends_nothing),
-	KUNIT_CASE(lower_device_loses_its_hardware),
+	KUNIT_CASE(lower_device_suspends),
 	KUNIT_CASE(suspended_device_takes_nothing),
 	KUNIT_CASE(unbind_takes_the_suspended),
 	KUNIT_CASE(unbind_keeps_the_suspension),
@@ -2346,16 +2347,16 @@ static struct kunit_case rebind_cases[] = {
 	KUNIT_CASE(lower_device_sees_the_first_add),
 	KUNIT_CASE(reloaded_device_goes_on),
 	KUNIT_CASE(reloaded_device_that_refuses),
-	KUNIT_CASE(broken_sa_is_unbound),
-	KUNIT_CASE(broken_sa_is_not_rebound),
+	KUNIT_CASE(broken_sa_is_invalid),
+	KUNIT_CASE(broken_sa_is_not_restored),
 	{}
 };
 
-static struct kunit_suite rebind_suite = {
-	.name = "xfrm_rebind",
-	.init = bind_init,
-	.exit = bind_exit,
-	.test_cases = rebind_cases,
+static struct kunit_suite restore_suite = {
+	.name = "xfrm_failover",
+	.init = offload_init,
+	.exit = offload_exit,
+	.test_cases = restore_cases,
 };
 
 /* An SA in the SAD, and a request for one of its name, as XFRM_MSG_UPDSA and
@@ -2380,7 +2381,7 @@ static struct twins new_twins(struct kunit *test)
 		.ifindex = INT_MAX,
 		.flags = XFRM_OFFLOAD_PACKET,
 	};
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 	struct twins t;
 
 	t.x = xfrm_state_alloc(&init_net);
@@ -2388,14 +2389,14 @@ static struct twins new_twins(struct kunit *test)
 	name_state(t.x);
 	t.x->km.state = XFRM_STATE_VALID;
 	hold_dev(&t.x->xso, ctx->dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_ASSERT_EQ(test, xfrm_bind_state(t.x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(t.x, NULL), 0);
 	xfrm_state_hold(t.x);
 	xfrm_state_insert(t.x);
 
 	t.y = xfrm_state_alloc(&init_net);
 	KUNIT_ASSERT_NOT_NULL(test, t.y);
 	name_state(t.y);
-	KUNIT_EXPECT_EQ(test, xfrm_bind_new_state(&init_net, t.y, &xuo, NULL),
+	KUNIT_EXPECT_EQ(test, xfrm_offload_new_sa(&init_net, t.y, &xuo, NULL),
 			0);
 	xfrm_state_hold(t.y);
 
@@ -2416,7 +2417,7 @@ static bool found(const struct xfrm_state *x)
 
 static void drop_twins(struct kunit *test, struct twins *t)
 {
-	struct bind_ctx *ctx = test->priv;
+	struct offload_ctx *ctx = test->priv;
 
 	if (t->y->km.state != XFRM_STATE_DEAD) {
 		t->y->km.state = XFRM_STATE_DEAD;
@@ -2424,7 +2425,7 @@ static void drop_twins(struct kunit *test, struct twins *t)
 	}
 	xfrm_state_put(t->y);
 	xfrm_state_delete(t->x);
-	xfrm_bind_flush(ctx->dev);
+	xfrm_offload_flush(ctx->dev);
 	xfrm_state_put(t->x);
 }
 
@@ -2446,10 +2447,10 @@ static void update_raced_by_an_unbind(struct kunit *test)
 	struct twins t = new_twins(test);
 
 	nic.seq = 41;
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, xfrm_state_update(t.y), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_INVALID);
-	KUNIT_EXPECT_TRUE(test, t.x->unbound.exact);
+	KUNIT_EXPECT_TRUE(test, t.x->invalid.exact);
 	KUNIT_EXPECT_EQ(test, t.x->replay.oseq, 41);
 	KUNIT_EXPECT_TRUE(test, found(t.x));
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
@@ -2483,7 +2484,7 @@ static void add_raced_by_an_unbind(struct kunit *test)
 {
 	struct twins t = new_twins(test);
 
-	unbind(test, XFRM_UNBIND_DEV_DOWN);
+	unbind(test, XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(t.y), -EEXIST);
 	KUNIT_EXPECT_EQ(test, t.x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_TRUE(test, found(t.x));
@@ -2520,7 +2521,7 @@ static void twin_behind_a_larval_one(struct kunit *test)
 
 	t.y->xso.flags = 0;
 	KUNIT_EXPECT_EQ(test,
-			xfrm_bind_new_state(&init_net, t.y, &xuo, NULL), 0);
+			xfrm_offload_new_sa(&init_net, t.y, &xuo, NULL), 0);
 	KUNIT_EXPECT_TRUE(test, t.y->xso.flags == XFRM_DEV_OFFLOAD_FLAG_TWIN);
 	KUNIT_EXPECT_EQ(test, nic.state_add, 1);
 
@@ -2542,9 +2543,9 @@ static struct kunit_case twin_cases[] = {
 };
 
 static struct kunit_suite twin_suite = {
-	.name = "xfrm_bind_twins",
-	.init = bind_init,
-	.exit = bind_exit,
+	.name = "xfrm_offload_twins",
+	.init = offload_init,
+	.exit = offload_exit,
 	.test_cases = twin_cases,
 };
 
@@ -2596,7 +2597,7 @@ static void convert_moves_nothing(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, pol[i]->xdo.type ==
 				  XFRM_DEV_OFFLOAD_UNSPECIFIED);
 		KUNIT_EXPECT_NE(test, atomic_read(&pol[i]->genid), genid);
-		KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(pol[i]), 0);
+		KUNIT_EXPECT_EQ(test, xfrm_policy_may_replace(pol[i]), 0);
 	}
 
 	i = 0;
@@ -2614,19 +2615,19 @@ static void convert_moves_nothing(struct kunit *test)
 	}
 }
 
-static void only_converted_policies_yield(struct kunit *test)
+static void only_converted_policies_are_replaced(struct kunit *test)
 {
 	struct xfrm_policy *xp = xfrm_policy_alloc(&init_net, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, xp);
-	KUNIT_EXPECT_EQ(test, xfrm_unbound_policy_yield(xp), -EEXIST);
+	KUNIT_EXPECT_EQ(test, xfrm_policy_may_replace(xp), -EEXIST);
 	xp->walk.dead = 1;
 	xfrm_policy_destroy(xp);
 }
 
 static struct kunit_case convert_cases[] = {
 	KUNIT_CASE_PARAM(convert_moves_nothing, convert_gen_params),
-	KUNIT_CASE(only_converted_policies_yield),
+	KUNIT_CASE(only_converted_policies_are_replaced),
 	{}
 };
 
@@ -2780,5 +2781,5 @@ static struct kunit_suite adopt_suite = {
 	.test_cases = adopt_cases,
 };
 
-kunit_test_suites(&bind_suite, &packet_suite, &rebind_suite, &twin_suite,
+kunit_test_suites(&offload_suite, &packet_suite, &restore_suite, &twin_suite,
 		  &convert_suite, &adopt_suite);

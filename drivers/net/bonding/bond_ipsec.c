@@ -4,7 +4,7 @@
  *
  * What the bond holds is on the slave that xso.real_dev and xdo.real_dev name.
  * The stack moves all of it when the active slave changes (xfrm_dev_suspend(),
- * then xfrm_dev_rebind()), under RTNL and while no callback runs: between the two
+ * then xfrm_dev_restore()), under RTNL and while no callback runs: between the two
  * real_dev is NULL, otherwise it does not change.
  */
 

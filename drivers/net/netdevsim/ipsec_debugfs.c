@@ -329,7 +329,7 @@ static int nsim_ipsec_break_sa(void *data, u64 spi)
 		spin_lock_bh(&sa->lock);
 		sa->stopped = true;
 		spin_unlock_bh(&sa->lock);
-		xfrm_dev_state_invalidate(sa->x, XFRM_UNBIND_DRIVER);
+		xfrm_dev_state_invalidate(sa->x, XFRM_INVALID_DRIVER);
 	}
 	rcu_read_unlock();
 	return 0;

@@ -20,7 +20,7 @@
 #include "xfrmctl.h"
 
 #define XFRM_STAT	"/proc/net/xfrm_stat"
-#define UNBIND_COUNTER	"XfrmOutUnbound"
+#define UNBIND_COUNTER	"XfrmOutOffloadInvalid"
 #define LOOPBACK	1		/* its index in every netns */
 
 enum verdict { NOT_THERE, CONFIGURED_OUT, THERE, UNKNOWN };
@@ -103,10 +103,10 @@ static void ask_unbind(struct finding *f)
 	id = request_start(&req, XFRM_MSG_GETSA, 0, sizeof(*id));
 	id->family = AF_INET;
 	id->proto = IPPROTO_ESP;
-	request_put(&req, XFRMA_UNBOUND | NLA_F_NESTED, NULL, 0);
+	request_put(&req, XFRMA_INVALID | NLA_F_NESTED, NULL, 0);
 	netlink_ask(&req, &ans, NULL, NULL);
 	found(f, ans.err == ESRCH ? NOT_THERE : ans.err ? THERE : UNKNOWN,
-	      "XFRM_MSG_GETSA with XFRMA_UNBOUND in a netns of its own: %s",
+	      "XFRM_MSG_GETSA with XFRMA_INVALID in a netns of its own: %s",
 	      said(&ans));
 }
 
@@ -157,7 +157,7 @@ static const struct question {
 	void (*ask)(struct finding *f);
 } questions[] = {
 	{ "packet offload of policies", "packet_offload", ask_packet_offload },
-	{ "unbind of SAs (XFRMA_UNBOUND)", "unbind", ask_unbind },
+	{ "unbind of SAs (XFRMA_INVALID)", "unbind", ask_unbind },
 	{ "migration of one SA (XFRM_MSG_MIGRATE_STATE)", "migrate_state",
 	  ask_migrate_state },
 };

@@ -15,7 +15,7 @@
 #include "replay.h"
 #include "selector.h"
 #include "state_view.h"
-#include "unbound.h"
+#include "invalid.h"
 #include "xfrmctl.h"
 
 /*
@@ -172,7 +172,7 @@ void sa_print(const struct sa *sa, bool keys)
 		printf("\tlastused %s\n", last_used(sa));
 	replay_print(&sa->t);
 	offload_print(&sa->t, NULL);
-	unbound_print(&sa->t);
+	invalid_print(&sa->t);
 	if (sa_dir(sa))
 		printf("\tdir %s\n", sa_dir(sa));
 	fputs("\tsel ", stdout);
@@ -192,7 +192,7 @@ static void json_head(const struct sa *sa)
 	json_number("spi", ntohl(i->id.spi));
 	json_number("reqid", i->reqid);
 	json_string("mode", name_or_number(mode_names, i->mode));
-	json_string("state", unbound_there(&sa->t) ? "invalid" : "valid");
+	json_string("state", invalid_there(&sa->t) ? "invalid" : "valid");
 	json_number("seq", i->seq);
 	json_number("replay_window", replay_window(&sa->t, i->replay_window));
 	json_flags("flags", state_flag_names, i->flags);
@@ -242,7 +242,7 @@ void sa_json(const struct sa *sa, bool keys)
 	json_last_used(sa);
 	replay_json(&sa->t);
 	offload_json(&sa->t, NULL);
-	unbound_json(&sa->t);
+	invalid_json(&sa->t);
 	selector_json("sel", &sa->info.sel);
 	lifetime_json(&sa->info.lft, &sa->info.curlft);
 	json_stats(&sa->info.stats);

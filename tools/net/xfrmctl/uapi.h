@@ -6,15 +6,15 @@
 #include <assert.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
-#include <linux/xfrm_unbound.h>
+#include <linux/xfrm_invalid.h>
 
 /* An enum value in patched headers; the same number, whichever is seen. */
-#ifndef XFRMA_UNBOUND
-#define XFRMA_UNBOUND		64
+#ifndef XFRMA_INVALID
+#define XFRMA_INVALID		64
 #endif
 
 /* The highest attribute that the tool reads. */
-#define ATTR_MAX		XFRMA_UNBOUND
+#define ATTR_MAX		XFRMA_INVALID
 
 /* XFRM_MSG_MIGRATE_STATE, which only patched headers have: its number, header and
  * flags.

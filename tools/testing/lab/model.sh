@@ -197,12 +197,12 @@ check hurts rebind used_after_free -DSUSPEND_WITHOUT_CLOSE -DADD
 check hurts rebind used_after_free -DSUSPEND_LEAVES_DELETED
 check hurts rebind used_after_free -DSUSPEND_WITHOUT_QUIESCE
 check hurts rebind iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
-check hurts rebind iv_twice -DREBIND_ADD_BEFORE_STOP -DTWO_SENDERS
-check hurts rebind cleartext -DREBIND_LIVE_BEFORE_REAL
-check hurts rebind cleartext -DREBIND_PUBLISH_BEFORE_POLICY
-check hurts rebind cleartext -DREBIND_KEEPS_SA_WITHOUT_POLICY
-check hurts rebind not_told -DREBIND_REFUSAL_IS_SILENT
-check hurts rebind used_after_free -DREBIND_FORGETS_DEAD
+check hurts rebind iv_twice -DRESTORE_ADD_BEFORE_STOP -DTWO_SENDERS
+check hurts rebind cleartext -DRESTORE_LIVE_BEFORE_REAL
+check hurts rebind cleartext -DRESTORE_PUBLISH_BEFORE_POLICY
+check hurts rebind cleartext -DRESTORE_KEEPS_SA_WITHOUT_POLICY
+check hurts rebind not_told -DRESTORE_REFUSAL_IS_SILENT
+check hurts rebind used_after_free -DRESTORE_FORGETS_DEAD
 check hurts rebind cleartext -DXMIT_ANYWHERE -DCRYPTO
 
 check holds invalidate

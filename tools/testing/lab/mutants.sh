@@ -162,9 +162,9 @@ try() { # NAME
 programs_for() { # FILE
 	case $1 in
 	*migrate*) echo migrate_state migrate_policy ;;
-	*packet_offload*) echo outbound_path inflight_wait ;;
+	*offload_xmit*) echo outbound_path inflight_wait ;;
 	*tail*) echo migrate_state ;;
-	*bind.c | *unbound.c) echo unbind_wire unbind_policy ;;
+	*offload.c | *offload_gc.c | *unbind.c | *invalid.c) echo unbind_wire unbind_policy ;;
 	*) echo unbind_wire ;;
 	esac
 }

@@ -176,7 +176,7 @@ proctype cause()
 #ifdef FEATURE_OFF_BEFORE_UNBIND
 		ESP_OFF;
 #endif
-		xfrm_bind_close(NIC, FEATURE);
+		xfrm_offload_close(NIC, FEATURE);
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 #ifndef FEATURE_OFF_BEFORE_UNBIND
 		ESP_OFF;
@@ -249,7 +249,7 @@ proctype add_sa(byte me)
 #endif
 		fi
 	};
-	/* C: xfrm_bind_enter() */
+	/* C: xfrm_offload_enter() */
 	atomic {
 		if
 		:: CLOSED(NIC) ->
@@ -263,19 +263,19 @@ proctype add_sa(byte me)
 		fi
 	};
 #ifdef FULL
-	/* C: xfrm_bind_made_room() */
+	/* C: xfrm_offload_made_room() */
 	room = !NO_ROOM;
 #ifndef ADD_WITHOUT_FLUSH
 	if
-	:: !room -> xfrm_bind_flush(NIC); room = !NO_ROOM
+	:: !room -> xfrm_offload_flush(NIC); room = !NO_ROOM
 	:: else
 	fi;
 #endif
 	if :: !room -> REFUSE(no_room) :: else fi;
 #endif
 	driver_add(NIC, 1);
-	xfrm_bind_go_live(NIC, 1);
-	/* C: xfrm_bind_settle_state() */
+	xfrm_offload_go_live(NIC, 1);
+	/* C: xfrm_offload_settle_state() */
 	atomic { x[1].stage = BOUND; dev[NIC].pending-- };
 	/* C: xfrm_state_add() */
 	x[1].in_sad = true;
@@ -304,12 +304,12 @@ init {
 #endif
 #ifdef FULL
 		run add_sa(2);
-		run xfrm_bind_work_fn(0, 3);
+		run xfrm_offload_work_fn(0, 3);
 #else
 #ifndef TWO_SENDERS
 #ifndef NO_USER
 		run delete_sa(2);
-		run xfrm_bind_work_fn(0, 3);
+		run xfrm_offload_work_fn(0, 3);
 #endif
 		run add_sa(3);
 #endif

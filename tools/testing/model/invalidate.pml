@@ -81,7 +81,7 @@ proctype broken_work()
 end_idle:
 	listed;
 	LOCK(rtnl);
-	/* C: xfrm_bind_claim_state() */
+	/* C: xfrm_offload_claim_state() */
 	atomic {
 		if :: x[0].state == ABSENT -> REFUSE(used_after_free) :: else fi;
 		if
@@ -113,11 +113,11 @@ proctype add_sa()
 			x[0].packet = true
 		fi
 	};
-	/* C: xfrm_bind_state() */
+	/* C: xfrm_offload_add_state() */
 	driver_add(NIC, 0);
 	given = true;
-	xfrm_bind_go_live(NIC, 0);
-	/* C: xfrm_bind_settle_state() */
+	xfrm_offload_go_live(NIC, 0);
+	/* C: xfrm_offload_settle_state() */
 	atomic {
 #ifndef ADD_FORGETS_BROKEN
 		broken = x[0].broken;
@@ -131,7 +131,7 @@ proctype add_sa()
 	:: broken ->
 		driver_delete(NIC, 0);
 		driver_free(NIC, 0);
-		xfrm_bind_release(0);
+		xfrm_offload_release(0);
 		dev[NIC].pending--;
 		printf("user: SA 0 is refused, the device says that it is broken\n");
 		x[0].state = DEAD;
@@ -181,14 +181,14 @@ proctype cause()
 		UNLOCK(rtnl);
 		/* A slave comes up later. C: bond_slave_netdev_event() */
 		LOCK(rtnl);
-		xfrm_bind_unpark(NIC, mine);
-		IF_MINE(0, xfrm_rebind_add_state(NIC, 0, mine, kept));
+		xfrm_offload_take_suspended(NIC, mine);
+		IF_MINE(0, xfrm_failover_add_state(NIC, 0, mine, kept));
 		if
 		:: mine[0] -> xfrm_unbind_batch(0, mine, skip)
 		:: else
 		fi;
-		xfrm_rebind_publish_state(NIC, NIC, 0, kept, taken);
-		xfrm_bind_open(NIC, SUSPENDED);
+		xfrm_failover_publish_state(NIC, NIC, 0, kept, taken);
+		xfrm_offload_open(NIC, SUSPENDED);
 		UNLOCK(rtnl)
 	:: true
 	fi;
@@ -220,7 +220,7 @@ init {
 		run delete_sa(2);
 		run cause();
 		run gc(0, 1);
-		run xfrm_bind_work_fn(0, 3);
+		run xfrm_offload_work_fn(0, 3);
 		run audit()
 	}
 }

@@ -68,7 +68,7 @@ out:
 }
 
 /* The binding is taken over as an unbind does it, with a call to the driver
- * announced (xfrm_bound.pending), so that the device waits for us.
+ * announced (xfrm_offloads.pending), so that the device waits for us.
  */
 #ifdef MIGRATE_WITHOUT_PENDING
 #define PENDING(n)	skip
@@ -118,7 +118,7 @@ out:
 #define EARLY	skip
 #endif
 
-/* C: xfrm_bind_state() */
+/* C: xfrm_offload_add_state() */
 #define ADD_TO_TARGET	\
 	atomic { \
 		refused = CLOSED(TARGET); \
@@ -135,7 +135,7 @@ out:
 		if \
 		:: driver_add(TARGET, 1); \
 			x[1].packet = true; \
-			xfrm_bind_go_live(TARGET, 1); \
+			xfrm_offload_go_live(TARGET, 1); \
 			atomic { x[1].stage = BOUND; dev[TARGET].pending-- } \
 		:: true -> \
 			refused = true; \
@@ -172,7 +172,7 @@ proctype migrate(byte me)
 		MIGRATE_FENCE;
 		MIGRATE_DRAIN;
 		STOP_OLD(h);
-		xfrm_bind_release(0);
+		xfrm_offload_release(0);
 		PENDING(-1)
 	:: else
 	fi;
@@ -226,12 +226,12 @@ proctype cause()
 	if :: d = NIC :: d = TARGET fi;
 	LOCK(rtnl);
 	dev[d].closed = LEAVING;
-	xfrm_bind_close(d, UNBIND);
-	xfrm_bind_claim(d, mine);
+	xfrm_offload_close(d, UNBIND);
+	xfrm_offload_claim(d, mine);
 	xfrm_unbind_batch(0, mine, skip);
-	xfrm_bind_end_batch(0, mine);
-	xfrm_bind_end_batch(1, mine);
-	xfrm_bind_quiesce(d);
+	xfrm_offload_end_batch(0, mine);
+	xfrm_offload_end_batch(1, mine);
+	xfrm_offload_quiesce(d);
 	check_in_time(d);
 	if :: dev[d].refs != 0 -> REFUSE(not_in_time) :: else fi;
 	UNLOCK(rtnl);
@@ -262,7 +262,7 @@ init {
 		run migrate(3);
 		run gc(0, 1);
 		run gc(1, 2);
-		run xfrm_bind_work_fn(0, 4);
+		run xfrm_offload_work_fn(0, 4);
 		run cause()
 	}
 }

@@ -14,7 +14,7 @@ byte gen;			/* net->xfrm.xfrm_state_hash_generation */
 
 bool offloaded_policy = true;	/* xdo.type == XFRM_DEV_OFFLOAD_PACKET */
 bool state_lock;		/* net->xfrm.xfrm_state_lock */
-bool unbound;			/* the unbind is over */
+bool gone;			/* the unbind is over */
 bool replaced;			/* the new SA is VALID */
 
 #define MATCHES(s)	(x[s].in_sad && (offloaded_policy == x[s].packet))
@@ -92,7 +92,7 @@ proctype cause()
 	LOCK(rtnl);
 	xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 	UNLOCK(rtnl);
-	unbound = true
+	gone = true
 }
 
 /* C: xfrm_add_sa() of a software SA with the address and SPI of SA 0 */
@@ -100,7 +100,7 @@ proctype new_sa()
 {
 	bool yields, taken;
 
-	/* C: xfrm_state_add(), xfrm_unbound_yield() */
+	/* C: xfrm_state_add(), xfrm_invalid_may_replace() */
 	LOCK(state_lock);
 	if
 	:: x[0].in_sad && x[0].state == INVALID -> x[0].refs++; yields = true
@@ -119,7 +119,7 @@ proctype new_sa()
 	:: else
 	fi;
 	UNLOCK(state_lock);
-	/* C: xfrm_unbound_replace(), xfrm_state_publish() */
+	/* C: xfrm_invalid_replace(), xfrm_state_publish() */
 	if
 	:: yields ->
 		LOCK(x[1].lock);
@@ -133,7 +133,7 @@ proctype new_sa()
 	xfrm_state_delete(1, 0, taken);
 	xfrm_state_put(0);
 #endif
-	unbound;
+	gone;
 	if
 	:: !USABLE(1) -> REFUSE(not_healed)
 	:: else
@@ -149,6 +149,6 @@ init {
 		run cause();
 		run new_sa();
 		run gc(0, 1);
-		run xfrm_bind_work_fn(0, 3)
+		run xfrm_offload_work_fn(0, 3)
 	}
 }

@@ -13,7 +13,7 @@
 
 /* C: enum in include/net/xfrm.h; ABSENT: not there yet, or memory given back */
 mtype = { ABSENT, VOID, VALID, INVALID, DEAD };
-/* C: enum xfrm_bind_stage */
+/* C: enum xfrm_offload_stage */
 mtype = { NONE, BOUND, DELETING, DEFERRED, UNBINDING, PARKED };
 /* An SA as the hardware sees it. STOPPED: drops what comes; REMOVED: there is
  * no rule any more, but the driver still has memory for it.
@@ -41,15 +41,15 @@ typedef sa {
 	bool packet;		/* xso.type == XFRM_DEV_OFFLOAD_PACKET */
 	bool broken;		/* broken */
 	byte invalidated;	/* became INVALID */
-	byte told;		/* EXPIREs with XFRMA_UNBOUND */
+	byte told;		/* EXPIREs with XFRMA_INVALID */
 }
 
 typedef nic {
 	bool gone;		/* memory given back */
 	byte refs;		/* dev_hold() of xfrm */
-	byte closed;		/* xfrm_bound.closed */
-	byte pending;		/* xfrm_bound.pending */
-	bool working;		/* xfrm_bound.work runs */
+	byte closed;		/* xfrm_offloads.closed */
+	byte pending;		/* xfrm_offloads.pending */
+	bool working;		/* xfrm_offloads.work runs */
 	bool off;		/* esp-hw-offload: the hardware has stopped */
 #ifdef POLICIES
 	bool policy;		/* has the policy */
@@ -213,22 +213,22 @@ byte awaited[WAITERS];
 		fi \
 	}
 
-/* --- net/xfrm/xfrm_bind.c. Each atomic is a section under xfrm_bind_lock. */
+/* --- net/xfrm/xfrm_offload.c. Each atomic is a section under xfrm_offload_lock. */
 
-/* C: xfrm_bind_state_go_live() */
+/* C: xfrm_offload_state_go_live() */
 #ifdef GO_LIVE_WITHOUT_LOOK
-#define xfrm_bind_go_live(d, s)	\
+#define xfrm_offload_go_live(d, s)	\
 	x[s].hw_only = x[s].packet; \
 	x[s].live = d
 #else
-#define xfrm_bind_go_live(d, s)	\
+#define xfrm_offload_go_live(d, s)	\
 	x[s].hw_only = x[s].packet; \
 	x[s].live = d; \
 	if :: x[s].broken -> x[s].live = 0 :: else fi
 #endif
 
-/* C: xfrm_bind_release() */
-#define xfrm_bind_release(s)	\
+/* C: xfrm_offload_release() */
+#define xfrm_offload_release(s)	\
 	x[s].live = 0; \
 	atomic { \
 		dev[x[s].dev].refs--; \
@@ -269,11 +269,11 @@ byte awaited[WAITERS];
 #define DELETE_LATE(s)	driver_delete(x[s].real, s)
 #endif
 
-/* C: xfrm_bind_defer() */
-#define xfrm_bind_defer(s)	\
+/* C: xfrm_offload_defer() */
+#define xfrm_offload_defer(s)	\
 	atomic { DEFER_HOLD(s); x[s].stage = DEFERRED; LET_DEVICE(x[s].dev) }
 
-/* C: xfrm_dev_state_delete(), under x->lock; xfrm_bind_take(). After that nobody
+/* C: xfrm_dev_state_delete(), under x->lock; xfrm_offload_claim_deletion(). After that nobody
  * else has the binding, and "pending" holds its device, so that the fence needs
  * no lock.
  */
@@ -291,22 +291,22 @@ byte awaited[WAITERS];
 		x[s].live = 0; \
 		x[s].hw_only = true; \
 		DELETE_EARLY(s); \
-		xfrm_bind_defer(s) \
+		xfrm_offload_defer(s) \
 	:: else \
 	fi
 
-/* C: xfrm_bind_end() */
-#define xfrm_bind_end(s)	\
+/* C: xfrm_offload_end() */
+#define xfrm_offload_end(s)	\
 	DELETE_LATE(s); \
 	driver_free(x[s].real, s); \
-	xfrm_bind_release(s)
+	xfrm_offload_release(s)
 
 /* The work uses the device's memory. */
 #define working_on(d)	\
 	if :: dev[d].gone -> REFUSE(used_after_free) :: else fi
 
-/* C: xfrm_bind_work_fn(), xfrm_bind_end_ripe() */
-proctype xfrm_bind_work_fn(byte s; byte w)
+/* C: xfrm_offload_work_fn(), xfrm_offload_end_ripe() */
+proctype xfrm_offload_work_fn(byte s; byte w)
 {
 	byte d;
 	bool ours;
@@ -320,14 +320,14 @@ end_idle:
 		if :: ours -> x[s].stage = DELETING; dev[d].pending++ :: else fi
 	};
 	if
-	:: ours -> xfrm_bind_end(s); dev[d].pending--; DEFER_PUT(s)
+	:: ours -> xfrm_offload_end(s); dev[d].pending--; DEFER_PUT(s)
 	:: else
 	fi;
 	atomic { working_on(d); dev[d].working = false }
 }
 
-/* C: xfrm_bind_flush() */
-#define xfrm_bind_flush(d)	\
+/* C: xfrm_offload_flush() */
+#define xfrm_offload_flush(d)	\
 	!dev[d].working && x[0].stage != DEFERRED && x[1].stage != DEFERRED
 
 /* What a lookup that found nothing compares */
@@ -366,19 +366,19 @@ end_idle:
 	}
 }
 
-/* C: xfrm_bind_close(); xfrm_bind_enter() asks CLOSED() */
+/* C: xfrm_offload_close(); xfrm_offload_enter() asks CLOSED() */
 #ifdef NO_CLOSE
 #define CLOSED(d)		false
-#define xfrm_bind_close(d, why)	skip
+#define xfrm_offload_close(d, why)	skip
 #else
 #define CLOSED(d)		(dev[d].closed != 0)
-#define xfrm_bind_close(d, why)	\
+#define xfrm_offload_close(d, why)	\
 	dev[d].closed = dev[d].closed | (why); \
 	dev[d].pending == 0
 #endif
 
-/* C: xfrm_bind_open() */
-#define xfrm_bind_open(d, why)	dev[d].closed = dev[d].closed & ~(why)
+/* C: xfrm_offload_open() */
+#define xfrm_offload_open(d, why)	dev[d].closed = dev[d].closed & ~(why)
 
 #ifdef CLAIM_WITHOUT_HOLD
 #define CLAIM_HOLD(s)	skip
@@ -399,12 +399,12 @@ end_idle:
 
 /* A batch, mine[s]: what of SA s is this task's */
 #define NOTHING		0
-#define ON_HARDWARE	1	/* struct xfrm_bind_batch bound */
-#define OFF_HARDWARE	2	/* struct xfrm_bind_batch parked, or lost */
-#define DELETED		3	/* struct xfrm_bind_batch deleted */
+#define ON_HARDWARE	1	/* struct xfrm_offload_batch bound */
+#define OFF_HARDWARE	2	/* struct xfrm_offload_batch parked, or lost */
+#define DELETED		3	/* struct xfrm_offload_batch deleted */
 
-/* C: xfrm_bind_claim(), which lets go of the lock between batches */
-#define xfrm_bind_claim_one(d, s, mine)	\
+/* C: xfrm_offload_claim(), which lets go of the lock between batches */
+#define xfrm_offload_claim_one(d, s, mine)	\
 	atomic { \
 		if \
 		:: CLAIMABLE(s, d) -> \
@@ -429,46 +429,46 @@ end_idle:
 #else
 #define CLAIM_WAIT(d)	dev[d].pending == 0
 #endif
-#define xfrm_bind_claim(d, mine)	\
-	xfrm_bind_claim_one(d, 0, mine); \
-	xfrm_bind_claim_one(d, 1, mine); \
+#define xfrm_offload_claim(d, mine)	\
+	xfrm_offload_claim_one(d, 0, mine); \
+	xfrm_offload_claim_one(d, 1, mine); \
 	CLAIM_WAIT(d); \
 	CLAIM_DELETED(d, 0, mine); \
 	CLAIM_DELETED(d, 1, mine)
 
-/* C: xfrm_bind_end_batch() */
-#define xfrm_bind_end_batch(s, mine)	\
+/* C: xfrm_offload_end_batch() */
+#define xfrm_offload_end_batch(s, mine)	\
 	if \
-	:: mine[s] == DELETED -> mine[s] = NOTHING; xfrm_bind_end(s); DEFER_PUT(s) \
+	:: mine[s] == DELETED -> mine[s] = NOTHING; xfrm_offload_end(s); DEFER_PUT(s) \
 	:: else \
 	fi
 
-/* C: xfrm_bind_quiesce() */
+/* C: xfrm_offload_quiesce() */
 #ifdef NO_QUIESCE
-#define xfrm_bind_quiesce(d)	skip
+#define xfrm_offload_quiesce(d)	skip
 #else
-#define xfrm_bind_quiesce(d)	!dev[d].working
+#define xfrm_offload_quiesce(d)	!dev[d].working
 #endif
 
-/* C: xfrm_bind_park() */
-#define xfrm_bind_park_one(s, mine)	\
+/* C: xfrm_offload_suspend() */
+#define xfrm_offload_suspend_one(s, mine)	\
 	atomic { if :: mine[s] -> x[s].stage = PARKED; mine[s] = NOTHING :: else fi }
 
-/* C: xfrm_bind_unpark() */
-#define xfrm_bind_unpark_one(d, s, mine)	\
+/* C: xfrm_offload_take_suspended() */
+#define xfrm_offload_take_suspended_one(d, s, mine)	\
 	atomic { \
 		if \
 		:: x[s].dev == d && x[s].stage == PARKED -> x[s].stage = UNBINDING; mine[s] = OFF_HARDWARE \
 		:: else \
 		fi \
 	}
-#define xfrm_bind_unpark(d, mine)	\
-	xfrm_bind_unpark_one(d, 0, mine); \
-	xfrm_bind_unpark_one(d, 1, mine)
+#define xfrm_offload_take_suspended(d, mine)	\
+	xfrm_offload_take_suspended_one(d, 0, mine); \
+	xfrm_offload_take_suspended_one(d, 1, mine)
 
-/* C: xfrm_bind_state_again() */
-#define xfrm_bind_state_again(d, s)	\
-	xfrm_bind_go_live(d, s); \
+/* C: xfrm_offload_restore_state() */
+#define xfrm_offload_restore_state(d, s)	\
+	xfrm_offload_go_live(d, s); \
 	x[s].stage = BOUND
 
 /* --- net/xfrm/xfrm_unbind.c */
@@ -539,7 +539,7 @@ end_idle:
 /* C: xfrm_unbind_finish_states() for one SA */
 #define STOP(s)		if :: mine[s] == ON_HARDWARE -> xfrm_unbind_stop_state(s) :: else fi
 #define FINISH(s)	\
-	xfrm_bind_release(s); \
+	xfrm_offload_release(s); \
 	TELL(s); \
 	CLAIM_PUT(s); \
 	mine[s] = NOTHING
@@ -588,24 +588,24 @@ end_idle:
 
 /* C: xfrm_dev_unbind(), under RTNL */
 #define xfrm_dev_unbind(d, w, mine, convert)	\
-	xfrm_bind_close(d, UNBIND); \
-	xfrm_bind_claim(d, mine); \
-	xfrm_bind_unpark(d, mine); \
+	xfrm_offload_close(d, UNBIND); \
+	xfrm_offload_claim(d, mine); \
+	xfrm_offload_take_suspended(d, mine); \
 	xfrm_unbind_batch(w, mine, convert); \
-	xfrm_bind_end_batch(0, mine); \
-	xfrm_bind_end_batch(1, mine); \
-	xfrm_bind_quiesce(d); \
+	xfrm_offload_end_batch(0, mine); \
+	xfrm_offload_end_batch(1, mine); \
+	xfrm_offload_quiesce(d); \
 	check_told(); \
 	check_in_time(d); \
-	xfrm_bind_open(d, UNBIND)
+	xfrm_offload_open(d, UNBIND)
 
-/* --- net/xfrm/xfrm_rebind.c */
+/* --- net/xfrm/xfrm_failover.c */
 
-/* C: xfrm_rebind_fence() */
+/* C: xfrm_failover_fence() */
 #ifdef SUSPEND_WITHOUT_FENCE
-#define xfrm_rebind_fence(s)	skip
+#define xfrm_failover_fence(s)	skip
 #else
-#define xfrm_rebind_fence(s)	\
+#define xfrm_failover_fence(s)	\
 	LOCK(x[s].lock); \
 	x[s].live = 0; \
 	x[s].hw_only = true; \
@@ -621,20 +621,20 @@ end_idle:
 #ifdef SUSPEND_WITHOUT_CLOSE
 #define SUSPEND_CLOSE(d)	skip
 #else
-#define SUSPEND_CLOSE(d)	xfrm_bind_close(d, SUSPENDED)
+#define SUSPEND_CLOSE(d)	xfrm_offload_close(d, SUSPENDED)
 #endif
 
 #ifdef SUSPEND_LEAVES_DELETED
 #define SUSPEND_END(s)	\
 	atomic { if :: mine[s] == DELETED -> x[s].stage = DEFERRED; mine[s] = NOTHING :: else fi }
 #else
-#define SUSPEND_END(s)	xfrm_bind_end_batch(s, mine)
+#define SUSPEND_END(s)	xfrm_offload_end_batch(s, mine)
 #endif
 
 #ifdef SUSPEND_WITHOUT_QUIESCE
 #define SUSPEND_QUIESCE(d)	skip
 #else
-#define SUSPEND_QUIESCE(d)	xfrm_bind_quiesce(d)
+#define SUSPEND_QUIESCE(d)	xfrm_offload_quiesce(d)
 #endif
 
 #ifdef SUSPEND_WITHOUT_COUNTERS
@@ -646,7 +646,7 @@ end_idle:
 #endif
 
 /* C: bond_ipsec_state_free(), bond_ipsec_state_add() */
-#ifdef REBIND_LIVE_BEFORE_REAL
+#ifdef RESTORE_LIVE_BEFORE_REAL
 #define NO_REAL(s)		skip
 #define REAL_EARLY(s, hw)	skip
 #define REAL_LATE(s, hw)	x[s].real = hw
@@ -659,9 +659,9 @@ end_idle:
 /* C: xfrm_dev_suspend(), under RTNL. policy: its policies stop, too */
 #define xfrm_dev_suspend(d, w, mine, policy)	\
 	SUSPEND_CLOSE(d); \
-	xfrm_bind_claim(d, mine); \
-	IF_MINE(0, xfrm_rebind_fence(0)); \
-	IF_MINE(1, xfrm_rebind_fence(1)); \
+	xfrm_offload_claim(d, mine); \
+	IF_MINE(0, xfrm_failover_fence(0)); \
+	IF_MINE(1, xfrm_failover_fence(1)); \
 	SUSPEND_DRAIN(w); \
 	IF_MINE(0, SUSPEND_STOP(0); NO_REAL(0)); \
 	IF_MINE(1, SUSPEND_STOP(1); NO_REAL(1)); \
@@ -669,46 +669,46 @@ end_idle:
 	SUSPEND_END(0); \
 	SUSPEND_END(1); \
 	SUSPEND_QUIESCE(d); \
-	xfrm_bind_park_one(0, mine); \
-	xfrm_bind_park_one(1, mine); \
+	xfrm_offload_suspend_one(0, mine); \
+	xfrm_offload_suspend_one(1, mine); \
 	printf("device %d is suspended\n", d)
 
-/* C: xfrm_rebind_possible() */
+/* C: xfrm_failover_possible() */
 #define POSSIBLE(s)	!x[s].broken
 
-#ifdef REBIND_ADD_BEFORE_STOP
-#define REBIND_ADD(hw, s)	skip
+#ifdef RESTORE_ADD_BEFORE_STOP
+#define RESTORE_ADD(hw, s)	skip
 #else
-#define REBIND_ADD(hw, s)	driver_add(hw, s)
+#define RESTORE_ADD(hw, s)	driver_add(hw, s)
 #endif
 
-/* C: xfrm_rebind_add_states() for one SA; xfrm_rebind_drop_state(),
- * xfrm_rebind_lose(). What is not lost goes to "kept".
+/* C: xfrm_failover_add_states() for one SA; xfrm_failover_drop_state(),
+ * xfrm_failover_fail(). What is not lost goes to "kept".
  */
-#define xfrm_rebind_add_state(hw, s, mine, kept)	\
+#define xfrm_failover_add_state(hw, s, mine, kept)	\
 	if \
-	:: !CARRIES(s) -> xfrm_bind_release(s); CLAIM_PUT(s); mine[s] = NOTHING \
+	:: !CARRIES(s) -> xfrm_offload_release(s); CLAIM_PUT(s); mine[s] = NOTHING \
 	:: else -> \
 		if \
 		:: POSSIBLE(s) -> \
-			REAL_EARLY(s, hw); REBIND_ADD(hw, s); mine[s] = NOTHING; kept[s] = true \
+			REAL_EARLY(s, hw); RESTORE_ADD(hw, s); mine[s] = NOTHING; kept[s] = true \
 		:: true -> printf("device %d: SA %d is lost\n", hw, s) \
 		fi \
 	fi
 
-/* C: xfrm_rebind_publish_states() for one SA. Who deleted it meanwhile found
+/* C: xfrm_failover_publish_states() for one SA. Who deleted it meanwhile found
  * that it is not bound.
  */
-#ifdef REBIND_FORGETS_DEAD
+#ifdef RESTORE_FORGETS_DEAD
 #define DELETED_MEANWHILE(s)	false
 #else
 #define DELETED_MEANWHILE(s)	!CARRIES(s)
 #endif
-#define xfrm_rebind_publish_state(d, hw, s, kept, taken)	\
+#define xfrm_failover_publish_state(d, hw, s, kept, taken)	\
 	if \
 	:: kept[s] -> \
 		LOCK(x[s].lock); \
-		xfrm_bind_state_again(d, s); \
+		xfrm_offload_restore_state(d, s); \
 		REAL_LATE(s, hw); \
 		printf("device %d has SA %d again\n", d, s); \
 		if :: DELETED_MEANWHILE(s) -> xfrm_dev_state_delete(s, taken) :: else fi; \

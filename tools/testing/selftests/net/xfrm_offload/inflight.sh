@@ -189,18 +189,18 @@ qdisc_empty() # HOST IFACE
 # What died is counted: by xfrm, or by the queue to which a driver gave it back.
 count_drops()
 {
-	UNBOUND=$(xfrm_stat left 'XfrmOut(Unbound|StateInvalid|NoStates)')
+	DROPPED=$(xfrm_stat left 'XfrmOut(OffloadInvalid|StateInvalid|NoStates)')
 	QUEUE_DROPS=$(qdisc_number left nic0 drops)
 }
 
 died() # PACKETS
 {
-	local unbound=$UNBOUND drops=$QUEUE_DROPS
+	local dropped=$DROPPED drops=$QUEUE_DROPS
 
 	count_drops
-	unbound=$((UNBOUND - unbound)) drops=$((QUEUE_DROPS - drops))
-	note "$1 waited; xfrm dropped $unbound, the queue $drops"
-	((unbound + drops >= $1))
+	dropped=$((DROPPED - dropped)) drops=$((QUEUE_DROPS - drops))
+	note "$1 waited; xfrm dropped $dropped, the queue $drops"
+	((dropped + drops >= $1))
 }
 
 # What left before is on the cables when an answer came by the same way, where

@@ -33,7 +33,7 @@ holds() # NIC SAS
 moved_to() # WHAT NIC
 {
 	check "$1: the card $2 has the SAs" wait_for 5 holds "$2" 2
-	is "$1: no SA is INVALID" "$(count_sas left .unbound)" 0
+	is "$1: no SA is INVALID" "$(count_sas left .invalid)" 0
 	check "$1: traffic goes on" wait_traffic 200
 	card_kept_faith "$1" "$2"
 }
@@ -101,10 +101,10 @@ lost() # WHAT REASON COMMAND...
 	bond_down
 }
 
-all_say() { [[ $(count_sas left ".unbound.reason == \"$1\"") == 4 ]]; } # REASON
+all_say() { [[ $(count_sas left ".invalid.reason == \"$1\"") == 4 ]]; } # REASON
 
 removed() { echo 1 >"$PCI/devices/$(pci_address left)/remove"; }
-unbound() { pci_address left >"$PCI/drivers/ixgbe/unbind"; }
+driver_unbind() { pci_address left >"$PCI/drivers/ixgbe/unbind"; }
 carrier_lost() { ip -n cable link set cableL down; }
 changed() { ip -n left link set bond0 type bond primary nic1; }
 
@@ -151,7 +151,7 @@ cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 there_and_back
 successor "carrier lost" carrier_lost
 successor "slave's card removed" removed
-successor "slave's driver unbound" unbound
+successor "slave's driver unbound" driver_unbind
 successor "slave's card pulled" nic_del left
 successor "primary changed" changed
 successor "primary changed, frames in the ring" ring_and_failover

@@ -179,7 +179,7 @@ reset_under_load()
 		check "reset: traffic goes on" wait_traffic 200
 	done
 	is "reset: the card has the SAs" "$(entries left tx) $(entries left rx)" "2 2"
-	is "reset: no SA is INVALID" "$(count_sas left .unbound)" 0
+	is "reset: no SA is INVALID" "$(count_sas left .invalid)" 0
 	card_kept_faith "reset" left
 	hosts_down
 }
@@ -290,9 +290,9 @@ lose() # CAUSE
 	check "$1: the card goes under load" take_the_card "$1"
 	why=$(reason_of "$1")
 	is "6: $1: the SAs are INVALID and say why" \
-		"$(count_sas left ".unbound.reason == \"$why\"")" 4
+		"$(count_sas left ".invalid.reason == \"$why\"")" 4
 	is "6: $1: their numbers are exact" \
-		"$(count_sas left '.unbound.counters_exact')" 4
+		"$(count_sas left '.invalid.counters_exact')" 4
 	is "1: $1: the policies stay" "$(spd left | jq length)" 4
 	for n in $(flow_numbers); do
 		stop "ping-$n" INT

@@ -138,7 +138,7 @@ goes_on_where_it_stopped()
 	listen left migrate
 	check "migrate to software" migrate left "$PACKET" out to software
 	check "it is valid and in software" sa_is left "$PACKET" out \
-		'.state == "valid" and (.offload | not) and (.unbound | not)'
+		'.state == "valid" and (.offload | not) and (.invalid | not)'
 	more_than "2: it goes on after the NIC's last number" \
 		"$(sent_by "$PACKET")" $((before - 1))
 	check "the listeners hear of it" wait_for 5 at_least 1 heard_count \
@@ -349,18 +349,18 @@ same_key_is_invalid() # N GENERATION
 {
 	listen left expire
 	sa left delete "$1" out "$2" && sa left add "$1" out "$2" none || return
-	wait_for 5 at_least 1 heard_count '.sa.unbound.reason == "key-unknown"' || return
+	wait_for 5 at_least 1 heard_count '.sa.invalid.reason == "key-unknown"' || return
 	stop monitor
 	find_sa left "$1" "$2"
 	on left "$XFRMCTL" -j state get "${SA[@]}" | jq -e '.state == "invalid" and
-		.unbound.reason == "key-unknown" and (.replay | not)' >/dev/null
+		.invalid.reason == "key-unknown" and (.replay | not)' >/dev/null
 }
 
 silent_is() # N GENERATION
 {
 	find_sa left "$1" "$2"
 	on left "$XFRMCTL" -j state get "${SA[@]}" | jq -e '.state == "invalid" and
-		.unbound.reason == "migrated" and (.unbound.counters_exact | not)' >/dev/null
+		.invalid.reason == "migrated" and (.invalid.counters_exact | not)' >/dev/null
 }
 
 no_counters()
@@ -381,7 +381,7 @@ new_device_refuses()
 	note "$(tail -n 1 "$OUT/refused.log")"
 	nic_fault left refuse_add 0
 	check "2: the SA is INVALID and exact" sa_is left "$n" out \
-		'.state == "invalid" and .unbound.reason == "migrated" and .unbound.counters_exact'
+		'.state == "invalid" and .invalid.reason == "migrated" and .invalid.counters_exact'
 	check "2: it is carried on" migrate left "$n" out to software
 	check "the flow sends" pings "$n"
 }
@@ -406,7 +406,7 @@ rescued() # N
 	local dir
 
 	for dir in out in; do
-		sa_is left "$1" "$dir" '.unbound | not' 2>/dev/null >&2 ||
+		sa_is left "$1" "$dir" '.invalid | not' 2>/dev/null >&2 ||
 			migrate left "$1" "$dir" to software || return
 	done
 }

@@ -14,10 +14,10 @@ set_up()
 }
 
 # Of the SAs that the NIC counted for, how many can be carried on.
-exact() { count_sas left '.reqid != 3 and .unbound.counters_exact'; }
+exact() { count_sas left '.reqid != 3 and .invalid.counters_exact'; }
 
 # Software counts for crypto offload: exact whatever the NIC says.
-exact_crypto() { count_sas left '.reqid == 3 and .unbound.counters_exact'; }
+exact_crypto() { count_sas left '.reqid == 3 and .invalid.counters_exact'; }
 
 with_fault() # WHAT EXACT CAUSE SWITCH VALUE [SWITCH VALUE...]
 {
@@ -31,7 +31,7 @@ with_fault() # WHAT EXACT CAUSE SWITCH VALUE [SWITCH VALUE...]
 		shift 2
 	done
 	check "$what: the NIC goes all the same" take_away "$cause"
-	is "$what: all SAs are INVALID" "$(count_sas left .unbound)" 6
+	is "$what: all SAs are INVALID" "$(count_sas left .invalid)" 6
 	is "$what: exact are" "$(exact)" "$exact"
 	is "$what: exact with crypto offload are" "$(exact_crypto)" 2
 	check "$what: nothing comes through, v4" no_answer 1
@@ -92,7 +92,7 @@ slow() # CALLBACK
 	back=$((($(now_us) - before) / 1000))
 	note "it took $back ms"
 	wait_elsewhere 50
-	is "slow $1: all SAs are INVALID" "$(count_sas left .unbound)" 6
+	is "slow $1: all SAs are INVALID" "$(count_sas left .invalid)" 6
 	check "slow $1: capture is whole" capture_end "slow-$1"
 	read -r clear < <(frames "slow-$1" "$CLEARTEXT")
 	is "1: slow $1: nothing in clear meanwhile" "${clear% }" 0

@@ -59,7 +59,7 @@ sender_up()
 }
 
 stopped() { xfrm_stat left "$STAT"; }
-STAT=XfrmOutUnbound
+STAT=XfrmOutOffloadInvalid
 
 # Sends for the flow that is set (flow()); sets GOT.
 CASES=()

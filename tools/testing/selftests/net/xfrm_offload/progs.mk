@@ -10,7 +10,7 @@ XFRM_OFFLOAD := $(selfdir)/net/xfrm_offload
 XFRMCTL_DIR := $(top_srcdir)/tools/net/xfrmctl
 XFRMCTL_OUTPUT ?= $(OUTPUT)/.xfrmctl
 KHDR := $(firstword $(filter %/include,$(KHDR_INCLUDES)))
-KHDRS := $(addprefix $(KHDR)/linux/,xfrm.h xfrm_unbound.h)
+KHDRS := $(addprefix $(KHDR)/linux/,xfrm.h xfrm_invalid.h)
 
 CFLAGS += -O2 -Wall
 LOCAL_HDRS += $(KHDRS)

@@ -115,8 +115,8 @@ sa_lines() # HOST
 			"$what"
 	done < <(sad "$1" | jq -r 'sort_by(.spi)[] | select(.spi != 0) |
 		"\(.src) \(.dst) \(.spi) " +
-		if .unbound then
-			"INVALID: \(.unbound.dev) \(.unbound.reason)"
+		if .invalid then
+			"INVALID: \(.invalid.dev) \(.invalid.reason)"
 		elif .offload then
 			"\(.offload.mode) offload on \(.offload.dev)"
 		else
@@ -131,7 +131,7 @@ heard_lines()
 		(.time % 86400 | strftime("%T")) + " " +
 		if .sa then
 			"SA expired: " + .sa.src + " -> " + .sa.dst + ", " +
-			.sa.unbound.dev + " " + .sa.unbound.reason
+			.sa.invalid.dev + " " + .sa.invalid.reason
 		else
 			"policy updated: " + .policy.sel.src + " -> " +
 			.policy.sel.dst + " " + .policy.dir + ", in software"
@@ -145,7 +145,7 @@ what_left_knows()
 	chapter "What left knows now: xfrmctl state list"
 	sa_lines left
 	sas=$(count_sas left '.spi != 0') # 0: those that only wait for a key
-	invalid=$(count_sas left .unbound)
+	invalid=$(count_sas left .invalid)
 	policies=$(spd left | jq length)
 	tell "$sas of 4 SAs are there, $invalid of them INVALID; $policies of 4 policies."
 	echo

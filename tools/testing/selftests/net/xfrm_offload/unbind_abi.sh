@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-declare -r EXTRA_FLAGS=24 OFFLOAD_DEV=28 UNBOUND=64
+declare -r EXTRA_FLAGS=24 OFFLOAD_DEV=28 INVALID=64
 declare -r NEWSA=16 EXPIRE=24 MIGRATE_STATE=41
 declare -r EINVAL=22 EOPNOTSUPP=95
 
@@ -26,8 +26,8 @@ head_of() # LENGTH TYPE
 	u32 $(($2 << 16 | $1))
 }
 
-# The one line that XFRMA_UNBOUND has to be. nic0, with its zero, takes 5 bytes.
-unbound_line() # REASON IFINDEX exact|not
+# The one line that XFRMA_INVALID has to be. nic0, with its zero, takes 5 bytes.
+invalid_line() # REASON IFINDEX exact|not
 {
 	local bytes length=36
 
@@ -35,7 +35,7 @@ unbound_line() # REASON IFINDEX exact|not
 	bytes+=$(head_of 8 2)$(u32 "$2")
 	bytes+=$(head_of 9 3)6e69633000000000
 	[[ $3 == exact ]] && bytes+=$(head_of 4 4) || length=32
-	echo "attr $UNBOUND nla_type 0x8040 length $length: $bytes"
+	echo "attr $INVALID nla_type 0x8040 length $length: $bytes"
 }
 
 # How the lines of one attribute read in a file, once each.
@@ -50,14 +50,14 @@ check_messages() # BITS PROGRAM HEADER-OF-NEWSA HEADER-OF-EXPIRE
 {
 	local bits=$1 program=$2 exact not
 
-	exact=$(unbound_line 2 "$IFINDEX" exact)
-	not=$(unbound_line 2 "$IFINDEX" not)
+	exact=$(invalid_line 2 "$IFINDEX" exact)
+	not=$(invalid_line 2 "$IFINDEX" not)
 
 	on left "$program" dump >"$OUT/dump"
 	is "$bits bits: a dump has every SA" \
 		"$(grep '^message' "$OUT/dump" | uniq -c | xargs)" \
 		"6 message $NEWSA header $3"
-	is "$bits bits: XFRMA_UNBOUND in a dump" "$(lines_of dump $UNBOUND)" \
+	is "$bits bits: XFRMA_INVALID in a dump" "$(lines_of dump $INVALID)" \
 		"$(printf '%s\n' "2 $not" "4 $exact" | sort -k 2)"
 	is "$bits bits: no extra flag in a dump" "$(lines_of dump $EXTRA_FLAGS)" ""
 	is "$bits bits: no device in a dump" "$(lines_of dump $OFFLOAD_DEV)" ""
@@ -65,24 +65,24 @@ check_messages() # BITS PROGRAM HEADER-OF-NEWSA HEADER-OF-EXPIRE
 	on left "$program" get 0x1001 >"$OUT/get"
 	is "$bits bits: GETSA answers with the SA" "$(head -n 1 "$OUT/get")" \
 		"message $NEWSA header $3"
-	is "$bits bits: XFRMA_UNBOUND in the answer" \
-		"$(lines_of get $UNBOUND)" "1 $exact"
+	is "$bits bits: XFRMA_INVALID in the answer" \
+		"$(lines_of get $INVALID)" "1 $exact"
 	is "$bits bits: no extra flag in the answer" \
 		"$(lines_of get $EXTRA_FLAGS)" ""
 	on left "$program" get 0x2002 >"$OUT/get"
-	is "$bits bits: XFRMA_UNBOUND, counters not exact" \
-		"$(lines_of get $UNBOUND)" "1 $not"
+	is "$bits bits: XFRMA_INVALID, counters not exact" \
+		"$(lines_of get $INVALID)" "1 $not"
 
 	is "$bits bits: an EXPIRE for every SA" \
 		"$(grep '^message' "$OUT/$program.log" | uniq -c | xargs)" \
 		"6 message $EXPIRE header $4"
-	is "$bits bits: XFRMA_UNBOUND in EXPIRE" \
-		"$(lines_of "$program.log" $UNBOUND)" \
+	is "$bits bits: XFRMA_INVALID in EXPIRE" \
+		"$(lines_of "$program.log" $INVALID)" \
 		"$(printf '%s\n' "2 $not" "4 $exact" | sort -k 2)"
 
 	on left "$program" forge 0x1001 >"$OUT/forge"
-	is "$bits bits: a request with XFRMA_UNBOUND is refused, in words" \
-		"$(grep -oE "^error $EINVAL .*Only the kernel sets XFRMA_UNBOUND" "$OUT/forge" | wc -l)" 1
+	is "$bits bits: a request with XFRMA_INVALID is refused, in words" \
+		"$(grep -oE "^error $EINVAL .*Only the kernel sets XFRMA_INVALID" "$OUT/forge" | wc -l)" 1
 }
 
 # Why a 32-bit program cannot speak of SAs here; nothing if it can.
@@ -117,7 +117,7 @@ hosts_up && flow_add transport v4 crypto && flow_add tunnel v6 packet &&
 ifindex left nic0
 more_than "the index of the NIC is no reason's number" "$IFINDEX" 12
 is "before: nothing of it on the wire" "$(on left xfrm_wire dump |
-	grep -cE "^attr ($UNBOUND|$EXTRA_FLAGS) ")" 0
+	grep -cE "^attr ($INVALID|$EXTRA_FLAGS) ")" 0
 
 check_migration 64 xfrm_wire
 [[ $why_not ]] || check_migration 32 xfrm_wire32

@@ -66,7 +66,7 @@ holds() # NIC SAS POLICIES
 moved_to() # WHAT NIC
 {
 	check "$1: every SA and policy is on $2" wait_for 5 holds "$2" 10 6
-	is "$1: no SA is INVALID" "$(count_sas left .unbound)" 0
+	is "$1: no SA is INVALID" "$(count_sas left .invalid)" 0
 	is "$1: all are offloaded to the bond" \
 		"$(count_sas left '.offload.dev == "bond0"')" 10
 	is "$1: so are the policies" "$(spd left |
@@ -82,7 +82,7 @@ left_nothing_on() # WHAT NIC
 invalid() # WHAT REASON [SAS]
 {
 	is "$1: the SAs are INVALID and say why" \
-		"$(count_sas left ".unbound.reason == \"$2\"")" "${3:-10}"
+		"$(count_sas left ".invalid.reason == \"$2\"")" "${3:-10}"
 	is "$1: every policy is there" "$(spd left | jq length)" 10
 }
 
@@ -212,7 +212,7 @@ unknown_counters()
 		wait_for 5 holds spare 4 6
 	invalid "$what" slave-lost 6
 	is "$what: and may not be carried on" \
-		"$(count_sas left '.unbound.counters_exact')" 0
+		"$(count_sas left '.invalid.counters_exact')" 0
 	traffic_ends
 	blocked "$what" "$FIRST_FLOW" $((FIRST_FLOW + 1)) $((FIRST_FLOW + 2))
 	check "$what: crypto offload goes on" pings $((FIRST_FLOW + 3))

@@ -48,7 +48,7 @@ by_cause() # CAUSE
 	take_away "$1"
 	is "5: $1: nobody was asked" "$(asked_all)" "$before"
 	is "5: $1: every SA is INVALID" \
-		"$(count_sas left ".unbound.reason == \"$(reason_of "$1")\"")" 6
+		"$(count_sas left ".invalid.reason == \"$(reason_of "$1")\"")" 6
 	is "5: $1: every policy is there" "$(spd left | jq -c '[.[].index]')" \
 		"$indices"
 	# A driver's word concerns SAs: the policies stay on their device.

@@ -118,11 +118,11 @@ by_netlink() # SAS POLICIES
 	is "6: all are hard" \
 		"$(heard_count '.event == "expire-sa" and .hard')" "$all"
 	is "6: all say why" \
-		"$(heard_count '.sa.unbound.reason == "device-unregistered"')" "$all"
+		"$(heard_count '.sa.invalid.reason == "device-unregistered"')" "$all"
 	is "6: all name the device" \
-		"$(heard_count '.sa.unbound.dev == "nic0"')" "$all"
+		"$(heard_count '.sa.invalid.dev == "nic0"')" "$all"
 	is "6: all number the device" \
-		"$(heard_count ".sa.unbound.ifindex == $IFINDEX")" "$all"
+		"$(heard_count ".sa.invalid.ifindex == $IFINDEX")" "$all"
 	is "6: an UPDPOLICY for every policy that was offloaded" \
 		"$(heard_count '.event == "update-policy"')" "$policies"
 	is "6: one for each" \
@@ -154,15 +154,15 @@ by_pfkey() # SAS POLICIES
 by_dump() # SAS
 {
 	is "6: a dump tells the same" \
-		"$(count_sas left '.unbound.reason == "device-unregistered"')" "$1"
+		"$(count_sas left '.invalid.reason == "device-unregistered"')" "$1"
 	is "6: and that software's counters are exact" \
-		"$(count_sas left '.unbound.counters_exact and .reqid == 2')" 2
+		"$(count_sas left '.invalid.counters_exact and .reqid == 2')" 2
 	is "6: PF_KEY's dump shows them as dead" \
 		"$(on left pfkey dump | grep -c '^dump dead ')" "$1"
 	is "6: an ip that knows nothing of it shows every SA" \
 		"$(ip -n left xfrm state | grep -c '^src ')" "$1"
 	is "6: the counter counts SAs" \
-		"$(xfrm_stat left XfrmStateUnbound)" "$1"
+		"$(xfrm_stat left XfrmOffloadUnbind)" "$1"
 }
 
 by_audit() # SAS
@@ -214,10 +214,10 @@ lifetime()
 		nic_del left || { not_ok "lifetime: set-up"; return; }
 	check "6: an INVALID SA ends with its hard lifetime" \
 		wait_for $((SHORT_HARD + 20)) at_least 1 \
-		short_events '.hard and (.sa.unbound | not)'
+		short_events '.hard and (.sa.invalid | not)'
 	is "6: which is told once" \
-		"$(short_events '.hard and (.sa.unbound | not)')" 1
-	is "6: after its unbind was" "$(short_events '.hard and .sa.unbound')" 1
+		"$(short_events '.hard and (.sa.invalid | not)')" 1
+	is "6: after its unbind was" "$(short_events '.hard and .sa.invalid')" 1
 	is "6: and nobody hears of its soft lifetime" \
 		"$(short_events '.hard | not') $(pfkey_count '^expire.* soft')" "0 0"
 	stop audit
@@ -284,7 +284,7 @@ sas_unbound $BURST"
 	is "6: so does PF_KEY's" "$(on left pfkey dump | grep -c '^dump dead ')" \
 		"$BURST"
 	is "6: the counter counts all" \
-		"$(xfrm_stat left XfrmStateUnbound)" "$BURST"
+		"$(xfrm_stat left XfrmOffloadUnbind)" "$BURST"
 	if [[ ${PID[audit]:-} ]]; then
 		lost=$(($(audit_lost) - lost))
 		note "of $BURST audit records $lost were beyond the backlog limit of 64"

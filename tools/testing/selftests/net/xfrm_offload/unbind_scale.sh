@@ -101,10 +101,10 @@ nobody_stalled()
 
 all_at_once()
 {
-	local sas policies unbound before ran
+	local sas policies unbinds before ran
 
 	ip -n left link set nic0 up
-	unbound=$(xfrm_stat left XfrmStateUnbound)
+	unbinds=$(xfrm_stat left XfrmOffloadUnbind)
 	FILLED[sas]=0 FILLED[policies]=0
 	ms_of fill_up sas "$ALL_SAS" packet nic0
 	note "${FILLED[sas]} SAs in $MS ms"
@@ -141,7 +141,7 @@ all_at_once()
 	is "8: every policy is there, in software" \
 		"${CENSUS[policies]} ${CENSUS[policies_offloaded]}" "$policies 0"
 	is "8: the counter counts every SA" \
-		"$(($(xfrm_stat left XfrmStateUnbound) - unbound))" "$sas"
+		"$(($(xfrm_stat left XfrmOffloadUnbind) - unbinds))" "$sas"
 	check "6: netlink told of each, or that it did not" \
 		wait_for 60 told "$sas"
 	check "6: PF_KEY told of each, or that it did not" \

@@ -17,12 +17,12 @@ get_sa() # HOST N out|in
 
 is_invalid() # HOST N out|in
 {
-	get_sa "$@" | jq -e '.state == "invalid" and .unbound.dev == "nic0"' >/dev/null
+	get_sa "$@" | jq -e '.state == "invalid" and .invalid.dev == "nic0"' >/dev/null
 }
 
 is_valid()
 {
-	get_sa "$@" | jq -e '.state == "valid" and (.unbound | not)' >/dev/null
+	get_sa "$@" | jq -e '.state == "valid" and (.invalid | not)' >/dev/null
 }
 
 expired() { refused get_sa left 4 out >/dev/null; }
@@ -30,14 +30,14 @@ expired() { refused get_sa left 4 out >/dev/null; }
 dump_and_get()
 {
 	is "6: every SA is still there" "$(sad left | jq length)" 8
-	is "6: every SA is INVALID" "$(count_sas left .unbound)" 8
+	is "6: every SA is INVALID" "$(count_sas left .invalid)" 8
 	is "6: none has a device" "$(count_sas left .offload)" 0
 	is "6: the device is named" \
-		"$(count_sas left '.unbound.dev == "nic0"')" 8
+		"$(count_sas left '.invalid.dev == "nic0"')" 8
 	check "6: GETSA says so too" is_invalid left 1 out
 	is "6: no configuration of an SA changed" \
 		"$(ip -n left -s xfrm state | grep -c extra_flag)" 0
-	is "the peer's SAs are untouched" "$(count_sas right .unbound)" 0
+	is "the peer's SAs are untouched" "$(count_sas right .invalid)" 0
 }
 
 replace()
@@ -94,22 +94,22 @@ grew() # COUNTER
 # The NIC is there, but the route leads past it.
 counts_past_the_nic()
 {
-	count_now XfrmOutUnbound
+	count_now XfrmOutOffloadInvalid
 	nic_route_del left
 	check "a packet that is routed past its NIC is stopped" no_answer 1
-	check "and counted as XfrmOutUnbound" wait_for 5 at_least 4 grew XfrmOutUnbound
+	check "and counted as XfrmOutOffloadInvalid" wait_for 5 at_least 4 grew XfrmOutOffloadInvalid
 	nic_port_up left
 	check "by its NIC it goes" pings 1
 }
 
 counts_without_the_nic()
 {
-	is "XfrmStateUnbound counts SAs" "$(grew XfrmStateUnbound)" 8
-	count_now XfrmOutUnbound XfrmOutNoStates XfrmAcquireError
+	is "XfrmOffloadUnbind counts SAs" "$(grew XfrmOffloadUnbind)" 8
+	count_now XfrmOutOffloadInvalid XfrmOutNoStates XfrmAcquireError
 	no_answer 3
 	more_than "a packet whose SA is INVALID counts as without an SA" \
 		"$(($(grew XfrmOutNoStates) + $(grew XfrmAcquireError)))" 0
-	is "not as one that was under way" "$(grew XfrmOutUnbound)" 0
+	is "not as one that was under way" "$(grew XfrmOutOffloadInvalid)" 0
 	count_now XfrmInStateInvalid
 	no_ping_from_peer 3
 	check "ESP of the peer counts as XfrmInStateInvalid" \
@@ -134,7 +134,7 @@ counters()
 		{ not_ok "counters: set-up"; return; }
 	pings 1 && pings 3 || not_ok "counters: flows work"
 	counts_past_the_nic
-	count_now XfrmStateUnbound
+	count_now XfrmOffloadUnbind
 	nic_del left
 	counts_without_the_nic
 	hosts_down
@@ -181,7 +181,7 @@ delete_and_add()
 	done
 	is "delete, then add: SAs and policies" "$bad" 0
 	is "delete, then add: each is there once, and valid" \
-		"$(count_sas left '(.reqid == 1 or .reqid == 2) and (.unbound | not)')" 4
+		"$(count_sas left '(.reqid == 1 or .reqid == 2) and (.invalid | not)')" 4
 }
 
 add_without_delete()
@@ -194,7 +194,7 @@ add_without_delete()
 	done
 	is "add, without a delete" "$bad" 0
 	is "add, without a delete: each is there once, and valid" \
-		"$(count_sas left '.reqid == 3') $(count_sas left '.reqid == 3 and (.unbound | not)')" \
+		"$(count_sas left '.reqid == 3') $(count_sas left '.reqid == 3 and (.invalid | not)')" \
 		"2 2"
 }
 
@@ -238,7 +238,7 @@ back_on_the_nic()
 	is "and each policy" "$(spd left | jq '[.[] | select(.offload)] | length')" 4
 	nic_del left
 	is "another unbind makes them INVALID again" \
-		"$(count_sas left '(.reqid == 1 or .reqid == 2) and .unbound')" 4
+		"$(count_sas left '(.reqid == 1 or .reqid == 2) and .invalid')" 4
 	balanced "back on the NIC"
 }
 

@@ -81,7 +81,7 @@ reason_is() # REASON N
 	local got
 
 	got=$(sad left | jq -r --argjson n "$2" \
-		'[.[] | select(.reqid == $n) | .unbound.reason] | sort | join(" ")')
+		'[.[] | select(.reqid == $n) | .invalid.reason] | sort | join(" ")')
 	[[ $got == "$1 $1" ]] || { note "xfrmctl says: '$got'"; return 1; }
 }
 

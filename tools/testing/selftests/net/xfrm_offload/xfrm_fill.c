@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
-#include <linux/xfrm_unbound.h>
+#include <linux/xfrm_invalid.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -282,7 +282,7 @@ static void count_sa(struct census *c, const struct nlmsghdr *nlh)
 
 	c->sas++;
 	c->sas_offloaded += !!find_in(nlh, header, XFRMA_OFFLOAD_DEV);
-	c->sas_unbound += !!find_in(nlh, header, XFRMA_UNBOUND);
+	c->sas_unbound += !!find_in(nlh, header, XFRMA_INVALID);
 }
 
 static void count_policy(struct census *c, const struct nlmsghdr *nlh)

@@ -135,9 +135,9 @@ static void put_encap(struct nlmsghdr *nlh)
 }
 
 /* As the kernel would send it; from userspace it is refused. */
-static void put_unbound(struct nlmsghdr *nlh)
+static void put_invalid(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest = mnl_attr_nest_start(nlh, XFRMA_UNBOUND);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, XFRMA_INVALID);
 
 	put_bytes(nlh, roll(6), roll(20));
 	put_bytes(nlh, roll(6), roll(20));
@@ -226,7 +226,7 @@ static struct nlmsghdr *sa_request(int type, uint64_t key)
 	if (chance(10))
 		mnl_attr_put_u32(nlh, XFRMA_SA_EXTRA_FLAGS, 1u << 31);
 	if (chance(10))
-		put_unbound(nlh);
+		put_invalid(nlh);
 	return nlh;
 }
 
@@ -289,7 +289,7 @@ static void more_attributes(struct nlmsghdr *nlh)
 			put_attributes(nlh);
 			break;
 		case 1:
-			put_unbound(nlh);
+			put_invalid(nlh);
 			break;
 		default:
 			put_bytes(nlh, roll(chance(90) ? XFRMA_MAX + 8 : 0x10000), roll(33));

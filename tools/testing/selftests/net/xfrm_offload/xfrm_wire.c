@@ -10,7 +10,7 @@
 #include <asm/byteorder.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
-#include <linux/xfrm_unbound.h>
+#include <linux/xfrm_invalid.h>
 
 #define ALIGN4(n)	(((n) + 3U) & ~3U)
 
@@ -191,7 +191,7 @@ static struct xfrm_usersa_id only_sa(unsigned int spi, struct xfrm_usersa_info *
 struct get_request {
 	struct nlmsghdr nlh;
 	struct xfrm_usersa_id id;
-	struct nlattr unbound;
+	struct nlattr invalid;
 };
 
 /* @forge: with the attribute that only the kernel writes. */
@@ -201,11 +201,11 @@ static void get(unsigned int spi, int forge)
 	struct xfrm_usersa_info sa;
 	struct get_request request = {
 		.nlh.nlmsg_len = sizeof(request) -
-				 (forge ? 0 : sizeof(request.unbound)),
+				 (forge ? 0 : sizeof(request.invalid)),
 		.nlh.nlmsg_type = XFRM_MSG_GETSA,
 		.nlh.nlmsg_flags = NLM_F_REQUEST,
-		.unbound.nla_len = sizeof(request.unbound),
-		.unbound.nla_type = XFRMA_UNBOUND | NLA_F_NESTED,
+		.invalid.nla_len = sizeof(request.invalid),
+		.invalid.nla_type = XFRMA_INVALID | NLA_F_NESTED,
 	};
 
 	request.id = only_sa(spi, &sa);

@@ -781,13 +781,13 @@ lost_device()
 	check "monitor tells of the lost device" ended lost
 	check "and in words" ended words
 	check "the event says why" holds -s --arg dev "$NIC" \
-		'.[0].hard and .[0].sa.unbound.reason == "device-unregistered" and
-		 .[0].sa.unbound.dev == env.NIC' "$OUT/lost.events"
+		'.[0].hard and .[0].sa.invalid.reason == "device-unregistered" and
+		 .[0].sa.invalid.dev == env.NIC' "$OUT/lost.events"
 	check "the words say why" grep -qE \
 		"INVALID: device $NIC \(ifindex [0-9]+\) was unregistered; counters $verdict" \
 		"$OUT/words.events"
 	check "the SA is INVALID and on no device" json_says state \
-		'.state == "invalid" and has("unbound") and (has("offload") | not)'
+		'.state == "invalid" and has("invalid") and (has("offload") | not)'
 	check "state list says why" shows "INVALID: device $NIC" state list
 	check "the policy is on no device" json_says policy \
 		'has("offload") | not'

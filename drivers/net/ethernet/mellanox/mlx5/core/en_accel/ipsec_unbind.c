@@ -271,7 +271,7 @@ void mlx5e_ipsec_suspend(struct net_device *dev)
 		return;
 
 	rtnl_lock();
-	xfrm_dev_lose(dev);
+	xfrm_dev_suspend_hw(dev);
 	rtnl_unlock();
 }
 
@@ -290,6 +290,6 @@ void mlx5e_ipsec_resume(struct net_device *dev)
 		return;
 
 	rtnl_lock();
-	xfrm_dev_regain(dev);
+	xfrm_dev_restore_hw(dev);
 	rtnl_unlock();
 }

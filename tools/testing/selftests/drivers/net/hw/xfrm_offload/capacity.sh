@@ -59,7 +59,7 @@ fill_down()
 	done
 }
 
-fill_held() { count_sas local '.reqid == 250 and .offload and (.unbound | not)'; }
+fill_held() { count_sas local '.reqid == 250 and .offload and (.invalid | not)'; }
 
 full()
 {

@@ -336,7 +336,7 @@ snapshot()
 		.[] | [.spi, .state, if .offload then "\(.offload.mode) \(.offload.dir)" else "" end,
 			.lifetime.packets, .lifetime.bytes, .replay.oseq // 0, .replay.seq // 0,
 			([.replay.bitmap[]? | hex | ones] | add // 0),
-			.unbound.reason // "", .unbound.counters_exact // false]
+			.invalid.reason // "", .invalid.counters_exact // false]
 		| map(tostring) | join("|")')
 }
 

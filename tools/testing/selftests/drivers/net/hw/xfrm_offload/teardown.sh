@@ -95,7 +95,7 @@ policies_of_flows()
 
 told_invalid() # N: EXPIREs
 {
-	(($(heard_count '.event == "expire-sa" and .hard and .sa.unbound') >= $1))
+	(($(heard_count '.event == "expire-sa" and .hard and .sa.invalid') >= $1))
 }
 
 # What the hardware itself says, where there is a way to ask it.
@@ -143,7 +143,7 @@ lose() # CAUSE
 	done
 	equal "$id-4" "policies that are there, in software" "$(policies_of_flows)" "$sas"
 	equal "$id-5" "hard EXPIREs that name the device" \
-		"$(heard_count ".event == \"expire-sa\" and .hard and .sa.unbound.dev == \"$NETIF\"")" "$sas"
+		"$(heard_count ".event == \"expire-sa\" and .hard and .sa.invalid.dev == \"$NETIF\"")" "$sas"
 	good "$id-1" "taken under traffic, with $sas SAs: $(printf '%s, ' "${kinds[@]}")both ways"
 }
 

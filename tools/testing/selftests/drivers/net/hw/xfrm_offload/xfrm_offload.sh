@@ -75,7 +75,7 @@ look_for_the_device()
 		skip_all "$NETIF is a port of another interface: name that one"
 	[[ $(feature) ]] || skip_all "$NETIF has no esp-hw-offload: it does not offload IPsec"
 	"$XFRMCTL" -j probe | jq -e '.unbind.supported == "yes"' >/dev/null ||
-		skip_all "this kernel does not unbind SAs (XFRMA_UNBOUND)"
+		skip_all "this kernel does not unbind SAs (XFRMA_INVALID)"
 }
 
 look_for_the_remote()

@@ -1,44 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Life of an SA after its device: what userspace sees of an INVALID SA, what it
- * still blocks, and what may take its place.
+ * INVALID SAs: how an SA becomes one, what user space sees of it, what it still
+ * blocks, and what replaces it.
  */
 
 #include <linux/audit.h>
 #include <net/netlink.h>
 #include <net/xfrm.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 #include "xfrm_hash.h"
 
 /**
  * xfrm_state_go_invalid - an SA becomes XFRM_STATE_INVALID
- * @x: SA that carries packets, or will
+ * @x: SA that carries packets now, or later
  * @reason: why
- * @dev: the device that it loses, or NULL
+ * @dev: its device, or NULL
  *
- * Of one that is still being added the caller that adds it learns from
- * xfrm_state_publish(), and nobody else is told.
+ * If @x is still being added, xfrm_state_publish() tells the caller that adds it,
+ * and nobody else is told.
  *
  * Context: under @x->lock; takes the state lock of the netns.
  */
-void xfrm_state_go_invalid(struct xfrm_state *x, enum xfrm_unbind_reason reason,
+void xfrm_state_go_invalid(struct xfrm_state *x,
+			   enum xfrm_invalid_reason reason,
 			   const struct net_device *dev)
 {
 	struct net *net = xs_net(x);
 
 	lockdep_assert_held(&x->lock);
 
-	x->unbound.reason = reason;
+	x->invalid.reason = reason;
 	if (dev) {
-		x->unbound.ifindex = dev->ifindex;
-		strscpy(x->unbound.ifname, dev->name);
+		x->invalid.ifindex = dev->ifindex;
+		strscpy(x->invalid.ifname, dev->name);
 	}
 	if (x->km.state == XFRM_STATE_VOID)
-		x->unbound.untold = true;
-	/* Pairs with xfrm_state_is_invalid(): who sees the state sees why. */
+		x->invalid.untold = true;
+	/* Pairs with xfrm_state_is_invalid(): the reason is visible first. */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
-	/* The hard EXPIRE says more than a soft one could later. */
+	/* No soft EXPIRE after the hard one. */
 	x->km.dying = 1;
 
 	spin_lock(&net->xfrm.xfrm_state_lock);
@@ -50,11 +51,11 @@ void xfrm_state_go_invalid(struct xfrm_state *x, enum xfrm_unbind_reason reason,
 }
 
 /**
- * xfrm_state_publish - a new SA may carry packets
+ * xfrm_state_publish - let a new SA carry packets
  * @x: SA that has just been added
  *
- * Its device may have gone between the add on the hardware and here. Then the
- * addition has failed: the caller deletes @x.
+ * Its device may have gone away since the SA was offloaded. Then the addition has
+ * failed, and the caller deletes @x.
  *
  * Context: any; takes @x->lock.
  * Return: 0, or -ENODEV.
@@ -66,7 +67,7 @@ int xfrm_state_publish(struct xfrm_state *x)
 	spin_lock_bh(&x->lock);
 	if (x->km.state == XFRM_STATE_VOID)
 		x->km.state = XFRM_STATE_VALID;
-	else if (x->km.state == XFRM_STATE_INVALID && x->unbound.untold)
+	else if (x->km.state == XFRM_STATE_INVALID && x->invalid.untold)
 		err = -ENODEV;
 	spin_unlock_bh(&x->lock);
 
@@ -83,7 +84,7 @@ EXPORT_SYMBOL_GPL(xfrm_state_publish);
  * @proto: protocol
  * @family: address family
  *
- * Others may serve packets of that mark, too.
+ * Another SA may match packets with that mark, too.
  *
  * Context: under the state lock of @net.
  * Return: the SA, without a reference, or NULL.
@@ -113,13 +114,14 @@ struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
 }
 
 /**
- * xfrm_state_has_twin - does a VALID SA answer to the name of a new one?
- * @x: an SA, not in the SAD
+ * xfrm_state_has_twin - does a new SA duplicate a VALID one?
+ * @x: SA that is not in the SAD
  *
- * One that is larval or ends may stand before it.
+ * All SAs of the hash chain are compared: a larval or expired one may precede the
+ * VALID one.
  *
  * Context: process; takes the state lock of the netns.
- * Return: whether there is one.
+ * Return: true if a lookup of a packet could find either of them.
  */
 bool xfrm_state_has_twin(const struct xfrm_state *x)
 {
@@ -146,21 +148,21 @@ bool xfrm_state_has_twin(const struct xfrm_state *x)
 }
 
 /**
- * xfrm_unbound_yield - may a new SA be added where an INVALID one is?
+ * xfrm_invalid_may_replace - check that a new SA may replace an INVALID one
  * @x: the new SA
  * @old: in: an SA that the lookup key of @x finds, which is INVALID only if all
- *	are that it finds; out: the one that @x replaces, or NULL. A reference
- *	goes with it.
+ *	SAs with that key are; out: the SA that @x replaces, or NULL. A
+ *	reference is passed both ways.
  *
- * An INVALID SA of another mark is another SA: it is not in the way, and goes
- * on blocking what it blocks.
+ * An INVALID SA with another mark is another SA: it stays.
  *
  * Context: under the state lock of the netns.
- * Return: 0 if @x can be added, and xfrm_unbound_replace() called with *@old;
+ * Return: 0 if @x can be added, and xfrm_invalid_replace() called with *@old;
  * -EEXIST if *@old is not INVALID; the error of a security module that does not
  * let the caller delete *@old.
  */
-int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old)
+int xfrm_invalid_may_replace(const struct xfrm_state *x,
+			     struct xfrm_state **old)
 {
 	struct xfrm_state *exact = *old;
 	int err;
@@ -190,18 +192,18 @@ int xfrm_unbound_yield(const struct xfrm_state *x, struct xfrm_state **old)
 }
 
 /**
- * xfrm_unbound_replace - a new SA is there, the INVALID one goes
+ * xfrm_invalid_replace - publish a new SA and delete the INVALID one
  * @x: the new SA, in the SAD; valid if this succeeds
- * @old: from xfrm_unbound_yield()
+ * @old: from xfrm_invalid_may_replace()
  *
- * If the new one's device has gone meanwhile, the old one stays, with what it
- * blocks.
+ * If the device of the new SA has gone away in the meantime, the INVALID SA
+ * stays.
  *
  * Context: process; takes the locks of both, and the state lock of the netns.
  * Return: 0; -ENODEV with @x off the SAD, and the SAD's reference to it the
  * caller's again.
  */
-int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old)
+int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old)
 {
 	int err = xfrm_state_publish(x);
 
@@ -216,10 +218,29 @@ int xfrm_unbound_replace(struct xfrm_state *x, struct xfrm_state *old)
 	return 0;
 }
 
-/* A lookup did not take this SA for a packet. If it is VALID all the same, it
- * became so just now, or has another device than the policy: it may be in
- * software while the policy is offloaded, until an unbind has converted that,
- * or be offloaded before the policy is again.
+/**
+ * xfrm_policy_may_replace - check that a new policy may replace this one
+ * @pol: policy on whose selector another one is to be added, exclusively
+ *
+ * On a stock kernel policies were deleted with their device, and programs add them
+ * again. So a new policy replaces a converted one, if the security module lets
+ * the caller delete that.
+ *
+ * Context: under the policy lock of the netns.
+ * Return: 0 if the new policy takes its place; -EEXIST if @pol was not
+ * converted by an unbind; the security module's error.
+ */
+int xfrm_policy_may_replace(const struct xfrm_policy *pol)
+{
+	if (!pol->xdo.converted)
+		return -EEXIST;
+
+	return security_xfrm_policy_delete(pol->security);
+}
+
+/* A lookup has not used this SA for a packet. If it is VALID, either it became so
+ * since, or policy and SA are not on one device: an unbind has not converted the
+ * policy yet, or the policy is not offloaded again yet.
  */
 static bool xfrm_state_serves(struct xfrm_state *x,
 			      const struct xfrm_policy *pol,
@@ -234,37 +255,37 @@ static bool xfrm_state_serves(struct xfrm_state *x,
 }
 
 /**
- * xfrm_state_stands - does an SA stand for a template of which it takes no packet?
+ * xfrm_state_stands - does an unusable SA make its template mandatory?
  * @pol: the template's policy
- * @x: an SA that matches the template, and was not taken for the packet
+ * @x: SA that matches the template and was not used for the packet
  * @fl: the flow
  * @family: address family of the flow
  *
- * An optional template ("level use") passes packets as they are while its SA
- * was never negotiated. Once there was one, its loss with a device must not
- * turn the flow into cleartext; nor its replacement, while one is going and the
- * other is not VALID yet. Where one is about to be VALID, no key manager is
- * asked for it.
+ * An optional template ("level use") lets packets pass in clear until its SA has
+ * been negotiated. After that, neither an unbind of the SA nor its replacement,
+ * while the old SA is being deleted and the new one is not VALID yet, may turn
+ * the flow into cleartext. If an SA is about to become VALID, no key manager is
+ * asked for one.
  *
- * Ask after the lookup has looked at @x: an SA that becomes INVALID between the
- * two counts. One that is off the hash tables before the lookup comes to it has
- * changed their generation, see __xfrm_state_delete().
+ * Call it after the lookup has tested @x, so that an SA that becomes INVALID in
+ * between is not missed. An SA that is unhashed before the lookup reaches it has
+ * changed the generation of the hash tables, see __xfrm_state_delete().
  *
  * Context: inside rcu_read_lock().
- * Return: 0; XFRM_STANDS if an optional template blocks; with
- * XFRM_STANDS_SOON, if an SA is about to carry its packets; with
- * XFRM_STANDS_ELSEWHERE, if one would, were it on the policy's device.
+ * Return: 0; XFRM_STANDS if an optional template blocks; in addition
+ * XFRM_STANDS_SOON if an SA is about to carry its packets, or
+ * XFRM_STANDS_ELSEWHERE if there is one, but not on the policy's device.
  */
 u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		     const struct flowi *fl, unsigned short family)
 {
 	switch (READ_ONCE(x->km.state)) {
 	case XFRM_STATE_INVALID:
-		if (READ_ONCE(x->unbound.moving))
+		if (READ_ONCE(x->invalid.migrating))
 			return XFRM_STANDS | XFRM_STANDS_SOON;
 		return XFRM_STANDS;
 	case XFRM_STATE_VOID:
-	case XFRM_STATE_DEAD: /* its successor may be where we have been */
+	case XFRM_STATE_DEAD: /* its successor may precede it in the chain */
 		return XFRM_STANDS | XFRM_STANDS_SOON;
 	case XFRM_STATE_VALID:
 		if (!xfrm_state_serves(x, pol, fl, family))
@@ -278,28 +299,28 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 }
 
 /**
- * xfrm_unbound_put - add XFRMA_UNBOUND to a message about an SA
+ * xfrm_invalid_put - add XFRMA_INVALID to a message about an SA
  * @skb: the message
  * @x: the SA; nothing is added unless it is INVALID
  *
  * Return: 0, or -EMSGSIZE if there is no room.
  */
-int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x)
+int xfrm_invalid_put(struct sk_buff *skb, const struct xfrm_state *x)
 {
-	const struct xfrm_unbound *u = &x->unbound;
+	const struct xfrm_invalid *u = &x->invalid;
 	struct nlattr *nest;
 
 	if (!xfrm_state_is_invalid(x))
 		return 0;
 
-	nest = nla_nest_start(skb, XFRMA_UNBOUND);
+	nest = nla_nest_start(skb, XFRMA_INVALID);
 	if (!nest)
 		return -EMSGSIZE;
 
-	if (nla_put_u32(skb, XFRMA_UNBOUND_REASON, u->reason) ||
-	    nla_put_u32(skb, XFRMA_UNBOUND_IFINDEX, u->ifindex) ||
-	    nla_put_string(skb, XFRMA_UNBOUND_IFNAME, u->ifname) ||
-	    (u->exact && nla_put_flag(skb, XFRMA_UNBOUND_EXACT))) {
+	if (nla_put_u32(skb, XFRMA_INVALID_REASON, u->reason) ||
+	    nla_put_u32(skb, XFRMA_INVALID_IFINDEX, u->ifindex) ||
+	    nla_put_string(skb, XFRMA_INVALID_IFNAME, u->ifname) ||
+	    (u->exact && nla_put_flag(skb, XFRMA_INVALID_EXACT))) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -307,25 +328,24 @@ int xfrm_unbound_put(struct sk_buff *skb, const struct xfrm_state *x)
 	nla_nest_end(skb, nest);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(xfrm_unbound_put);
+EXPORT_SYMBOL_GPL(xfrm_invalid_put);
 
 /**
  * xfrm_replay_put - add the replay state to a message about an SA
  * @skb: the message
  * @x: the SA
  *
- * What a key manager reads here it may write into another SA with the same key.
- * So numbers that are not those of the last packet are not shown: of an SA that
- * is INVALID and not exact nothing is added. Of a live one they are those of
- * this moment, if its driver can tell; xfrm_tail_meet() knows those of the last
- * packet later.
+ * A key manager may copy the numbers into another SA with the same key. So nothing
+ * is added if the SA is INVALID and its numbers are not exact. The numbers of a
+ * live SA are current if its driver reports them; when the key is used again,
+ * xfrm_tail_meet() applies the final ones.
  *
  * Context: any.
  * Return: 0, or -EMSGSIZE if there is no room.
  */
 int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x)
 {
-	if (xfrm_state_is_invalid(x) && !READ_ONCE(x->unbound.exact))
+	if (xfrm_state_is_invalid(x) && !READ_ONCE(x->invalid.exact))
 		return 0;
 
 	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
@@ -340,30 +360,30 @@ int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x)
 EXPORT_SYMBOL_GPL(xfrm_replay_put);
 
 /**
- * xfrm_unbound_size - room that xfrm_unbound_put() may need
+ * xfrm_invalid_size - the most that xfrm_invalid_put() adds
  * @x: the SA
  *
- * An SA may become INVALID after it was asked, so the answer does not depend on
- * its state.
+ * The SA may become INVALID between the two calls, so the result does not depend
+ * on its state.
  *
  * Return: bytes.
  */
-unsigned int xfrm_unbound_size(const struct xfrm_state *x)
+unsigned int xfrm_invalid_size(const struct xfrm_state *x)
 {
 	return nla_total_size(nla_total_size(sizeof(u32)) +
 			      nla_total_size(sizeof(u32)) +
 			      nla_total_size(IFNAMSIZ) +
 			      nla_total_size(0));
 }
-EXPORT_SYMBOL_GPL(xfrm_unbound_size);
+EXPORT_SYMBOL_GPL(xfrm_invalid_size);
 
 /**
- * xfrm_unbound_audit - leave an audit record of an SA that became INVALID
+ * xfrm_invalid_audit - write an audit record for an SA that became INVALID
  * @x: the SA
  *
  * Context: process.
  */
-void xfrm_unbound_audit(struct xfrm_state *x)
+void xfrm_invalid_audit(struct xfrm_state *x)
 {
 #ifdef CONFIG_AUDITSYSCALL
 	struct audit_buffer *ab = xfrm_audit_start("SA-unbind");
@@ -380,39 +400,39 @@ void xfrm_unbound_audit(struct xfrm_state *x)
 
 	audit_log_format(ab, " spi=%u(0x%x) dev=", ntohl(x->id.spi),
 			 ntohl(x->id.spi));
-	audit_log_untrustedstring(ab, x->unbound.ifname);
-	audit_log_format(ab, " reason=%u exact=%u res=1", x->unbound.reason,
-			 x->unbound.exact);
+	audit_log_untrustedstring(ab, x->invalid.ifname);
+	audit_log_format(ab, " reason=%u exact=%u res=1", x->invalid.reason,
+			 x->invalid.exact);
 	audit_log_end(ab);
 #endif
 }
 
 /**
- * xfrm_unbound_tell - count, record and tell that an SA became INVALID
- * @x: the SA; nothing is told of one that is not INVALID, as it may have ended
- *	at the same time, nor of one that was not yet published
+ * xfrm_invalid_tell - count, audit and report that an SA became INVALID
+ * @x: the SA. Does nothing if it is not INVALID, as it may have been deleted at
+ *	the same time, or was not published yet.
  *
  * Context: process.
  */
-void xfrm_unbound_tell(struct xfrm_state *x)
+void xfrm_invalid_tell(struct xfrm_state *x)
 {
-	if (!xfrm_state_is_invalid(x) || x->unbound.untold)
+	if (!xfrm_state_is_invalid(x) || x->invalid.untold)
 		return;
 
-	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMSTATEUNBOUND);
-	xfrm_unbound_audit(x);
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOFFLOADUNBIND);
+	xfrm_invalid_audit(x);
 	km_state_expired(x, 1, 0);
 }
 
 /**
- * xfrm_unbound_tell_added - tell of an SA that was added as INVALID
+ * xfrm_invalid_tell_added - report an SA that was added as INVALID
  * @x: a new SA, in the SAD
  *
  * Context: process.
  */
-void xfrm_unbound_tell_added(struct xfrm_state *x)
+void xfrm_invalid_tell_added(struct xfrm_state *x)
 {
-	if (xfrm_state_is_invalid(x) && x->unbound.reason == XFRM_UNBIND_TAIL)
-		xfrm_unbound_tell(x);
+	if (xfrm_state_is_invalid(x) && x->invalid.reason == XFRM_INVALID_TAIL)
+		xfrm_invalid_tell(x);
 }
-EXPORT_SYMBOL_GPL(xfrm_unbound_tell_added);
+EXPORT_SYMBOL_GPL(xfrm_invalid_tell_added);

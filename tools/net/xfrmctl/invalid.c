@@ -5,16 +5,16 @@
 
 #include "json.h"
 #include "names.h"
-#include "unbound.h"
+#include "invalid.h"
 
 /**
- * struct unbound - XFRMA_UNBOUND, read
- * @reason: enum xfrm_unbind_reason
+ * struct invalid - XFRMA_INVALID, read
+ * @reason: enum xfrm_invalid_reason
  * @ifindex: the number that the device had; 0: not told
  * @ifname: the name that the device had, as it may be printed; or empty
  * @exact: the counters are the device's last
  */
-struct unbound {
+struct invalid {
 	u32 reason;
 	u32 ifindex;
 	char ifname[IF_NAMESIZE];
@@ -23,25 +23,25 @@ struct unbound {
 
 /* The words for scripts; sentences[] has the ones for people. */
 static const struct name reasons[] = {
-	{ "device-down", XFRM_UNBIND_DEV_DOWN },
-	{ "device-unregistered", XFRM_UNBIND_DEV_UNREGISTER },
-	{ "feature-off", XFRM_UNBIND_FEATURE_OFF },
-	{ "slave-lost", XFRM_UNBIND_SLAVE_LOST },
-	{ "driver", XFRM_UNBIND_DRIVER },
-	{ "migrated", XFRM_UNBIND_MIGRATED },
-	{ "key-unknown", XFRM_UNBIND_TAIL },
-	{ "exhausted", XFRM_UNBIND_EXHAUSTED },
+	{ "device-down", XFRM_INVALID_DEV_DOWN },
+	{ "device-unregistered", XFRM_INVALID_DEV_UNREGISTER },
+	{ "feature-off", XFRM_INVALID_FEATURE_OFF },
+	{ "slave-lost", XFRM_INVALID_SLAVE_LOST },
+	{ "driver", XFRM_INVALID_DRIVER },
+	{ "migrated", XFRM_INVALID_MIGRATED },
+	{ "key-unknown", XFRM_INVALID_TAIL },
+	{ "exhausted", XFRM_INVALID_EXHAUSTED },
 	{ }
 };
 
 static const char *const sentences[] = {
-	[XFRM_UNBIND_DEV_DOWN] = "was set down",
-	[XFRM_UNBIND_DEV_UNREGISTER] = "was unregistered",
-	[XFRM_UNBIND_FEATURE_OFF] = "had esp-hw-offload switched off",
-	[XFRM_UNBIND_SLAVE_LOST] = "lost the slave that held the SA",
-	[XFRM_UNBIND_DRIVER] = "reported the SA broken",
-	[XFRM_UNBIND_MIGRATED] = "gave the SA away in a migration",
-	[XFRM_UNBIND_EXHAUSTED] = "used the last sequence number",
+	[XFRM_INVALID_DEV_DOWN] = "was set down",
+	[XFRM_INVALID_DEV_UNREGISTER] = "was unregistered",
+	[XFRM_INVALID_FEATURE_OFF] = "had esp-hw-offload switched off",
+	[XFRM_INVALID_SLAVE_LOST] = "lost the slave that held the SA",
+	[XFRM_INVALID_DRIVER] = "reported the SA broken",
+	[XFRM_INVALID_MIGRATED] = "gave the SA away in a migration",
+	[XFRM_INVALID_EXHAUSTED] = "used the last sequence number",
 };
 
 static void read_ifname(const struct nlattr *attr, char *name)
@@ -62,44 +62,44 @@ static u32 read_u32(const struct nlattr *attr)
 
 static int read_one(const struct nlattr *attr, void *data)
 {
-	struct unbound *u = data;
+	struct invalid *u = data;
 
 	switch (mnl_attr_get_type(attr)) {
-	case XFRMA_UNBOUND_REASON:
+	case XFRMA_INVALID_REASON:
 		u->reason = read_u32(attr);
 		break;
-	case XFRMA_UNBOUND_IFINDEX:
+	case XFRMA_INVALID_IFINDEX:
 		u->ifindex = read_u32(attr);
 		break;
-	case XFRMA_UNBOUND_IFNAME:
+	case XFRMA_INVALID_IFNAME:
 		read_ifname(attr, u->ifname);
 		break;
-	case XFRMA_UNBOUND_EXACT:
+	case XFRMA_INVALID_EXACT:
 		u->exact = true;
 		break;
 	}
 	return MNL_CB_OK;
 }
 
-bool unbound_there(const struct attrs *t)
+bool invalid_there(const struct attrs *t)
 {
-	return t->at[XFRMA_UNBOUND];
+	return t->at[XFRMA_INVALID];
 }
 
-static void read_all(const struct attrs *t, struct unbound *u)
+static void read_all(const struct attrs *t, struct invalid *u)
 {
 	memset(u, 0, sizeof(*u));
-	mnl_attr_parse_nested(t->at[XFRMA_UNBOUND], read_one, u);
+	mnl_attr_parse_nested(t->at[XFRMA_INVALID], read_one, u);
 }
 
-void unbound_print(const struct attrs *t)
+void invalid_print(const struct attrs *t)
 {
-	struct unbound u;
+	struct invalid u;
 
-	if (!unbound_there(t))
+	if (!invalid_there(t))
 		return;
 	read_all(t, &u);
-	if (u.reason == XFRM_UNBIND_TAIL) {
+	if (u.reason == XFRM_INVALID_TAIL) {
 		puts("\tINVALID: where the key stopped is not known: rekey");
 		return;
 	}
@@ -113,14 +113,14 @@ void unbound_print(const struct attrs *t)
 		       "counters unknown: rekey");
 }
 
-void unbound_json(const struct attrs *t)
+void invalid_json(const struct attrs *t)
 {
-	struct unbound u;
+	struct invalid u;
 
-	if (!unbound_there(t))
+	if (!invalid_there(t))
 		return;
 	read_all(t, &u);
-	json_open("unbound", '{');
+	json_open("invalid", '{');
 	json_string("reason", name_or_number(reasons, u.reason));
 	json_string("dev", u.ifname);
 	json_number("ifindex", u.ifindex);

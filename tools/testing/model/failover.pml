@@ -169,7 +169,7 @@ proctype add_sa()
 	slave = primary;
 	x[1].real = slave;
 	driver_add(slave, 1);
-	xfrm_bind_go_live(BOND, 1);
+	xfrm_offload_go_live(BOND, 1);
 	atomic { x[1].stage = BOUND; dev[BOND].pending-- };
 	x[1].in_sad = true;
 	LOCK(x[1].lock);
@@ -186,21 +186,21 @@ out:
 #define POLICY_OFF	skip
 #endif
 
-#ifdef REBIND_REFUSAL_IS_SILENT
-#define LOSE(s)		if :: mine[s] -> xfrm_unbind_fence(s); xfrm_bind_release(s); CLAIM_PUT(s); mine[s] = NOTHING :: else fi
+#ifdef RESTORE_REFUSAL_IS_SILENT
+#define LOSE(s)		if :: mine[s] -> xfrm_unbind_fence(s); xfrm_offload_release(s); CLAIM_PUT(s); mine[s] = NOTHING :: else fi
 #else
 #define LOSE(s)		skip
 #endif
 
 /* Its SAs go with a policy that the new hardware does not take */
-#ifdef REBIND_KEEPS_SA_WITHOUT_POLICY
+#ifdef RESTORE_KEEPS_SA_WITHOUT_POLICY
 #define LOSE_WITH_POLICY(s)	skip
 #else
 #define LOSE_WITH_POLICY(s)	\
 	if :: kept[s] -> REAL_LATE(s, SECOND); kept[s] = false; mine[s] = ON_HARDWARE :: else fi
 #endif
 
-/* C: xfrm_rebind_add_policies(): the one policy */
+/* C: xfrm_failover_add_policies(): the one policy */
 #ifdef CRYPTO
 #define ADD_POLICY	skip
 #else
@@ -227,19 +227,19 @@ out:
 	fi
 
 #define PUBLISH_ALL	\
-	xfrm_rebind_publish_state(BOND, SECOND, 0, kept, taken); \
-	xfrm_rebind_publish_state(BOND, SECOND, 1, kept, taken)
+	xfrm_failover_publish_state(BOND, SECOND, 0, kept, taken); \
+	xfrm_failover_publish_state(BOND, SECOND, 1, kept, taken)
 
-/* C: xfrm_dev_rebind(), under RTNL */
-#ifdef REBIND_PUBLISH_BEFORE_POLICY
+/* C: xfrm_dev_restore(), under RTNL */
+#ifdef RESTORE_PUBLISH_BEFORE_POLICY
 #define ADD_AND_PUBLISH		PUBLISH_ALL; ADD_POLICY
 #else
 #define ADD_AND_PUBLISH		ADD_POLICY
 #endif
-#define xfrm_dev_rebind()	\
-	xfrm_bind_unpark(BOND, mine); \
-	IF_MINE(0, xfrm_rebind_add_state(SECOND, 0, mine, kept)); \
-	IF_MINE(1, xfrm_rebind_add_state(SECOND, 1, mine, kept)); \
+#define xfrm_dev_restore()	\
+	xfrm_offload_take_suspended(BOND, mine); \
+	IF_MINE(0, xfrm_failover_add_state(SECOND, 0, mine, kept)); \
+	IF_MINE(1, xfrm_failover_add_state(SECOND, 1, mine, kept)); \
 	ADD_AND_PUBLISH; \
 	if \
 	:: mine[0] || mine[1] || lost_policy -> \
@@ -249,7 +249,7 @@ out:
 	:: else \
 	fi; \
 	PUBLISH_ALL; \
-	xfrm_bind_open(BOND, SUSPENDED)
+	xfrm_offload_open(BOND, SUSPENDED)
 
 proctype failover()
 {
@@ -259,13 +259,13 @@ proctype failover()
 
 	/* C: bond_change_active_slave() */
 	LOCK(rtnl);
-#ifdef REBIND_ADD_BEFORE_STOP
+#ifdef RESTORE_ADD_BEFORE_STOP
 	driver_add(SECOND, 0);
 #endif
 	xfrm_dev_suspend(BOND, 0, mine, POLICY_OFF);
 	primary = SECOND;
 	if
-	:: xfrm_dev_rebind()
+	:: xfrm_dev_restore()
 	:: true		/* no slave follows */
 	fi;
 	check_told();
@@ -305,7 +305,7 @@ init {
 #else
 		run delete_sa(2);
 		run gc(0, 1);
-		run xfrm_bind_work_fn(0, 3);
+		run xfrm_offload_work_fn(0, 3);
 #endif
 #endif
 		run failover()

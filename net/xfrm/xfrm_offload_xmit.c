@@ -39,7 +39,7 @@
 #include <net/xfrm.h>
 #include <net/xfrm_packet_offload.h>
 
-#include "xfrm_bind.h"
+#include "xfrm_offload.h"
 
 /**
  * struct xfrm_packet_flow - what hardware compares with its policies
@@ -284,10 +284,10 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
 {
 	static DEFINE_SPINLOCK(lock);
-	struct xfrm_bound *b = &dev->xfrm_bound;
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
 
 	spin_lock_bh(&lock);
-	WRITE_ONCE(b->retired[b->generation % XFRM_BOUND_RETIRED], index);
+	WRITE_ONCE(b->retired[b->generation % XFRM_OFFLOADS_RETIRED], index);
 	/* Pairs with xfrm_packet_offload_stamp(): the policy's @live is false
 	 * before the number changes; and with xfrm_packet_offload_retired().
 	 */
@@ -299,7 +299,7 @@ void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
 /* Was the packet's policy taken off the hardware since it was marked? Yes if too
  * many were to know.
  */
-static bool xfrm_packet_offload_retired(const struct xfrm_bound *b,
+static bool xfrm_packet_offload_retired(const struct xfrm_dev_offloads *b,
 					const struct xfrm_offload *xo)
 {
 	u32 now = READ_ONCE(b->generation), n = xo->seq.low;
@@ -307,18 +307,19 @@ static bool xfrm_packet_offload_retired(const struct xfrm_bound *b,
 	if (likely(now == n))
 		return false;
 
-	if (!xo->seq.hi || now - n >= XFRM_BOUND_RETIRED)
+	if (!xo->seq.hi || now - n >= XFRM_OFFLOADS_RETIRED)
 		return true;
 
 	/* Pairs with xfrm_packet_offload_retire(). */
 	smp_rmb();
 	for (; n != now; n++)
-		if (READ_ONCE(b->retired[n % XFRM_BOUND_RETIRED]) == xo->seq.hi)
+		if (READ_ONCE(b->retired[n % XFRM_OFFLOADS_RETIRED]) ==
+		    xo->seq.hi)
 			return true;
 
 	/* What was read may have been overwritten by later ones. */
 	smp_rmb();
-	return READ_ONCE(b->generation) - xo->seq.low >= XFRM_BOUND_RETIRED;
+	return READ_ONCE(b->generation) - xo->seq.low >= XFRM_OFFLOADS_RETIRED;
 }
 
 /* May a packet of an SA that lives on @live leave through @dev? A bond passes
@@ -382,7 +383,7 @@ static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev) {
-		xo->seq.low = READ_ONCE(dev->xfrm_bound.generation);
+		xo->seq.low = READ_ONCE(dev->xfrm_offloads.generation);
 		real_dev = READ_ONCE(x->xso.real_dev);
 		err = xfrm_packet_offload_way(dev, real_dev, xdst->child->dev);
 	}
@@ -547,7 +548,7 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 
 	if (unlikely(READ_ONCE(x->km.state) != XFRM_STATE_VALID))
 		return xfrm_packet_offload_drop(skb, x,
-						LINUX_MIB_XFRMOUTUNBOUND,
+						LINUX_MIB_XFRMOUTOFFLOADINVALID,
 						-EINVAL);
 
 	if (unlikely(xfrm_dst_child(skb_dst(skb))->xfrm))
@@ -569,7 +570,7 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 		err = xfrm_packet_offload_record(skb, x);
 	if (unlikely(err))
 		return xfrm_packet_offload_drop(skb, x,
-						LINUX_MIB_XFRMOUTUNBOUND, err);
+						LINUX_MIB_XFRMOUTOFFLOADINVALID, err);
 
 	return 0;
 }
@@ -629,7 +630,8 @@ int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 
 	rcu_read_lock();
 	if (!xfrm_offload_live_dev(&x->xso)) {
-		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
+		err = xfrm_packet_offload_drop(skb, x,
+					       LINUX_MIB_XFRMOUTOFFLOADINVALID,
 					       -EHOSTUNREACH);
 		goto out;
 	}
@@ -721,7 +723,7 @@ int xfrm_packet_offload_egress(struct sk_buff *skb)
 		return 0;
 
 	dev_core_stats_tx_dropped_inc(skb->dev);
-	return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTUNBOUND,
+	return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTOFFLOADINVALID,
 					-EPERM);
 }
 
@@ -784,7 +786,7 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	struct net_device *dev = skb->dev;
 	struct net_device *real_dev;
 
-	/* Pairs with xfrm_bind_go_live(): a rebind sets real_dev before. */
+	/* Pairs with xfrm_offload_go_live(): a rebind sets real_dev before. */
 	smp_rmb();
 	real_dev = READ_ONCE(x->xso.real_dev);
 
@@ -793,10 +795,11 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	 */
 	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
 	    READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
-	    xfrm_packet_offload_retired(&live->xfrm_bound, xfrm_offload(skb)) ||
+	    xfrm_packet_offload_retired(&live->xfrm_offloads,
+					xfrm_offload(skb)) ||
 	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
 	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
-		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
+		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
 		dev_core_stats_tx_dropped_inc(dev);
 		kfree_skb_list(skb);
 		return NULL;
@@ -825,7 +828,7 @@ struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 		   READ_ONCE(x->xso.dev) == dev))
 		return skb;
 
-	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTUNBOUND);
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
 	dev_core_stats_tx_dropped_inc(dev);
 	kfree_skb_list(skb);
 	return NULL;
@@ -872,123 +875,3 @@ bool xfrm_dev_fills_csum(struct xfrm_state *x)
 
 	return fills;
 }
-
-/**
- * xfrm_dev_note_use - an SA was used if its device's counters have moved
- * @x: offloaded SA
- * @packets: what it had counted before they were read
- *
- * No packet of packet offload passes where software notes the time. The time at
- * which a movement is seen is never too early.
- *
- * Context: where the driver was asked.
- */
-void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
-{
-	time64_t now;
-
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
-	    x->curlft.packets == packets)
-		return;
-
-	now = ktime_get_real_seconds();
-	WRITE_ONCE(x->lastused, now);
-	if (!READ_ONCE(x->curlft.use_time))
-		WRITE_ONCE(x->curlft.use_time, now);
-}
-
-/**
- * xfrm_dev_pull_stats - have the driver bring the SA's counters up to date
- * @x: offloaded SA
- *
- * Context: any that drivers know for xdo_dev_state_update_stats().
- */
-void xfrm_dev_pull_stats(struct xfrm_state *x)
-{
-	u64 packets = x->curlft.packets;
-	struct net_device *dev;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
-		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
-		xfrm_dev_note_use(x, packets);
-	}
-	rcu_read_unlock();
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);
-
-/**
- * xfrm_dev_push_esn - tell the driver that the upper half of ESN moved
- * @x: offloaded SA with ESN
- *
- * Context: under @x->lock.
- */
-void xfrm_dev_push_esn(struct xfrm_state *x)
-{
-	struct net_device *dev;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn)
-		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
-	rcu_read_unlock();
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
-
-/**
- * xfrm_packet_offload_keeps - may an SA become what an update asks for?
- * @x: valid SA
- * @update: what it is to become
- *
- * With packet offload limits, ports, marks and the interface are the device's,
- * which has no way to learn of other ones. The times of a lifetime are the
- * stack's.
- *
- * Context: under the lock of @x.
- * Return: 0, or -EOPNOTSUPP if the device would go on with the old ones.
- */
-int xfrm_packet_offload_keeps(const struct xfrm_state *x,
-			      const struct xfrm_state *update)
-{
-	const struct xfrm_lifetime_cfg *old = &x->lft, *new = &update->lft;
-	const struct xfrm_mark *smark = &update->props.smark;
-
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
-		return 0;
-	if (old->soft_byte_limit != new->soft_byte_limit ||
-	    old->hard_byte_limit != new->hard_byte_limit ||
-	    old->soft_packet_limit != new->soft_packet_limit ||
-	    old->hard_packet_limit != new->hard_packet_limit)
-		return -EOPNOTSUPP;
-	if (x->encap && update->encap &&
-	    (x->encap->encap_sport != update->encap->encap_sport ||
-	     x->encap->encap_dport != update->encap->encap_dport))
-		return -EOPNOTSUPP;
-	if ((smark->v || smark->m) && (smark->v != x->props.smark.v ||
-				       smark->m != x->props.smark.m))
-		return -EOPNOTSUPP;
-	if (update->if_id && update->if_id != x->if_id)
-		return -EOPNOTSUPP;
-
-	return 0;
-}
-
-/**
- * xfrm_packet_offload_fixed - does the device have the numbers of an SA?
- * @x: SA
- * @extack: where a refusal is explained
- *
- * Return: 0, or -EOPNOTSUPP if the numbers of @x cannot be set.
- */
-int xfrm_packet_offload_fixed(struct xfrm_state *x,
-			      struct netlink_ext_ack *extack)
-{
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
-		return 0;
-
-	NL_SET_ERR_MSG(extack,
-		       "The device keeps numbers and counters of an SA of packet offload, they cannot be set");
-	return -EOPNOTSUPP;
-}
-EXPORT_SYMBOL_GPL(xfrm_packet_offload_fixed);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The offloads of a net_device. */
+#ifndef _NET_XFRM_DEV_OFFLOADS_H
+#define _NET_XFRM_DEV_OFFLOADS_H
+
+#include <linux/types.h>
+#include <linux/workqueue_types.h>
+
+struct xfrm_dev_counters;
+
+/* For drivers that compile on older kernels, too: <net/xfrm_unbind.h> exists. */
+#define XFRM_DEV_UNBIND	1
+
+/**
+ * enum xfrm_closed - why nothing new can be offloaded to a device
+ * @XFRM_CLOSED_UNBIND: an unbind is running
+ * @XFRM_CLOSED_LEAVING: it is leaving its netns; until NETDEV_REGISTER
+ * @XFRM_CLOSED_FEATURE: esp-hw-offload is off
+ * @XFRM_CLOSED_SUSPENDED: between xfrm_dev_suspend() and xfrm_dev_restore()
+ *
+ * Bits of @closed in struct xfrm_dev_offloads.
+ */
+enum xfrm_closed {
+	XFRM_CLOSED_UNBIND	= 1 << 0,
+	XFRM_CLOSED_LEAVING	= 1 << 1,
+	XFRM_CLOSED_FEATURE	= 1 << 2,
+	XFRM_CLOSED_SUSPENDED	= 1 << 3,
+};
+
+#define XFRM_OFFLOADS_RETIRED	16
+
+/**
+ * struct xfrm_dev_offloads - the SAs and policies that a net_device holds
+ * @generation: number of outbound policies taken off the hardware so far; read
+ *	for each packet, without a lock
+ * @retired: indices of the last of these policies: the n-th is at
+ *	n % XFRM_OFFLOADS_RETIRED, counted from 0
+ * @states: SAs that are offloaded to the device
+ * @policies: policies that are offloaded to it
+ * @suspended_states: SAs that xfrm_dev_suspend() took off the hardware
+ * @suspended_policies: policies of that kind
+ * @deferred_states: deleted SAs that wait for a grace period
+ * @deferred_policies: policies of that kind
+ * @ripe_states: deleted SAs whose grace period has begun
+ * @ripe_policies: policies of that kind
+ * @work: ends deferred deletions
+ * @pending: callbacks of the driver for single SAs and policies that are running,
+ *	or about to run; an unbind waits until there are none
+ * @closed: enum xfrm_closed
+ *
+ * Zero-initialized, except @work, which xfrm_offload_defer() initializes.
+ * xfrm_offload_lock protects every member except @generation and @retired;
+ * @closed can be read under RTNL, too.
+ */
+struct xfrm_dev_offloads {
+	u32			generation;
+	u32			retired[XFRM_OFFLOADS_RETIRED];
+	struct hlist_head	states;
+	struct hlist_head	policies;
+	struct hlist_head	suspended_states;
+	struct hlist_head	suspended_policies;
+	struct hlist_head	deferred_states;
+	struct hlist_head	deferred_policies;
+	struct hlist_head	ripe_states;
+	struct hlist_head	ripe_policies;
+	struct work_struct	work;
+	unsigned int		pending;
+	u8			closed;
+};
+
+#endif /* _NET_XFRM_DEV_OFFLOADS_H */

@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a device holds for xfrm: the SAs and policies that are offloaded to it.
+ *
+ * An offload begins with the driver's add callback and ends with its delete and
+ * free callbacks, see xfrm_offload_gc.c. It is in a list of its device, so that
+ * the cost of an unbind depends only on what the device holds, and it has one
+ * owner at each moment (enum xfrm_offload_stage): only the owner calls the
+ * driver.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/xfrm.h>
+
+#include "xfrm_offload.h"
+
+/* Protects struct xfrm_dev_offloads of every device and, of each SA and policy,
+ * the node that is in a list there. @stage of struct xfrm_dev_offload changes
+ * under it, except for the change to XFRM_STAGE_NONE, which the owner makes.
+ * Nests inside xfrm_state.lock. Only the locks of wake_up_var() and queue_work()
+ * nest inside it; no driver is called under it.
+ */
+DEFINE_SPINLOCK(xfrm_offload_lock);
+
+/* Callbacks run outside of the lock. While one runs, @pending keeps an unbind of
+ * the device waiting, and the device from going away.
+ */
+static int xfrm_offload_enter(struct net_device *dev,
+			      struct netlink_ext_ack *extack)
+{
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+	int err;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	err = xfrm_dev_ready(dev, extack);
+	if (!err)
+		b->pending++;
+	spin_unlock_bh(&xfrm_offload_lock);
+
+	return err;
+}
+
+/**
+ * xfrm_dev_ready - can SAs and policies be offloaded to a device now?
+ * @dev: the device; for the lower device of one that offloads to it, call
+ *	this under RTNL or in a callback of the upper device
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Return: 0; -EOPNOTSUPP if esp-hw-offload is off; -ENODEV if the device is
+ * going away, or has no hardware at the moment.
+ */
+int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack)
+{
+	u8 closed = READ_ONCE(dev->xfrm_offloads.closed);
+
+	if (!closed)
+		return 0;
+
+	if (closed == XFRM_CLOSED_FEATURE) {
+		if (netif_is_bond_master(dev))
+			NL_SET_ERR_MSG_FMT(extack,
+					   "esp-hw-offload of %s is off: a bond has it in active-backup mode",
+					   dev->name);
+		else
+			NL_SET_ERR_MSG_FMT(extack, "esp-hw-offload of %s is off",
+					   dev->name);
+		return -EOPNOTSUPP;
+	}
+
+	if (closed & XFRM_CLOSED_SUSPENDED)
+		NL_SET_ERR_MSG(extack, "Device has no hardware at the moment");
+	else
+		NL_SET_ERR_MSG(extack, "Device is going away");
+
+	return -ENODEV;
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_ready);
+
+void __xfrm_offload_exit(struct xfrm_dev_offloads *b)
+{
+	if (!--b->pending)
+		wake_up_var(&b->pending);
+}
+
+void xfrm_offload_exit(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_offload_lock);
+	__xfrm_offload_exit(&dev->xfrm_offloads);
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+static void xfrm_offload_go_live(struct xfrm_dev_offload *xdo)
+{
+	/* After real_dev: pairs with xfrm_packet_offload_check() */
+	smp_store_release(&xdo->live, true);
+}
+
+static void xfrm_offload_state_go_live(struct xfrm_state *x)
+{
+	x->xso.hw_only = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_offload_go_live(&x->xso);
+
+	/* Pairs with xfrm_dev_state_invalidate(), which marks, then fences. */
+	smp_mb();
+	if (READ_ONCE(x->broken))
+		WRITE_ONCE(x->xso.live, false);
+}
+
+/* A deleted SA or policy that still occupies the hardware may be the cause. */
+static bool xfrm_offload_made_room(struct net_device *dev, int err)
+{
+	return (err == -EEXIST || err == -ENOSPC || err == -EBUSY) &&
+	       xfrm_offload_flush(dev);
+}
+
+/* The offload is complete: an add callback, or a restore, has succeeded. */
+static void xfrm_offload_link(struct net_device *dev,
+			      struct xfrm_dev_offload *xdo,
+			      struct hlist_node *node, struct hlist_head *list)
+{
+	lockdep_assert_held(&xfrm_offload_lock);
+
+	xdo->ifindex = dev->ifindex;
+	WRITE_ONCE(xdo->stage, XFRM_STAGE_ADDED);
+	hlist_add_head(node, list);
+}
+
+/* The driver may have reported the SA broken since its add callback began. The
+ * work of that report then found nothing to claim, under the same lock. Larval
+ * states carry no packets.
+ */
+static bool xfrm_offload_settle_state(struct net_device *dev,
+				      struct xfrm_state *x)
+{
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+	bool sound;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	sound = !READ_ONCE(x->broken) ||
+		x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	if (sound) {
+		xfrm_offload_link(dev, &x->xso, &x->xso_node, &b->states);
+		__xfrm_offload_exit(b);
+	}
+	spin_unlock_bh(&xfrm_offload_lock);
+
+	return sound;
+}
+
+static void xfrm_offload_settle_policy(struct net_device *dev,
+				       struct xfrm_policy *xp)
+{
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	xfrm_offload_link(dev, &xp->xdo, &xp->xdo_node, &b->policies);
+	__xfrm_offload_exit(b);
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/* The hardware may have used some numbers, and did not tell which. */
+static void xfrm_offload_undo_state(struct net_device *dev,
+				    struct xfrm_state *x)
+{
+	WRITE_ONCE(x->xso.live, false);
+	spin_lock_bh(&x->lock);
+	x->invalid.exact = x->xso.type != XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_tail_close(x, false);
+	xfrm_tail_stopped(x);
+	spin_unlock_bh(&x->lock);
+	dev->xfrmdev_ops->xdo_dev_state_delete(x);
+	if (dev->xfrmdev_ops->xdo_dev_state_free)
+		dev->xfrmdev_ops->xdo_dev_state_free(x);
+	xfrm_offload_exit(dev);
+}
+
+/* No driver tells its device the family of the packets in a tunnel, and the
+ * stack routes a packet of packet offload by the inner family only.
+ */
+static int xfrm_offload_suits_tunnel(const struct net_device *dev, u16 inner,
+				     u16 outer, struct netlink_ext_ack *extack)
+{
+	if (inner == outer)
+		return 0;
+
+	NL_SET_ERR_MSG_FMT(extack,
+			   "%s cannot do packet offload of IPv%d in an IPv%d tunnel",
+			   dev->name, inner == AF_INET ? 4 : 6,
+			   outer == AF_INET ? 4 : 6);
+	return -EOPNOTSUPP;
+}
+
+/* Packet offload: can the device carry packets of this SA? If the selector has no
+ * family, the check of the policy decides.
+ */
+static int xfrm_offload_suits_state(const struct xfrm_state *x,
+				    struct netlink_ext_ack *extack)
+{
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ ||
+	    x->props.mode == XFRM_MODE_TRANSPORT || !x->sel.family)
+		return 0;
+
+	return xfrm_offload_suits_tunnel(x->xso.dev, x->sel.family,
+					 x->props.family, extack);
+}
+
+/* The SA that outbound packets of a template with an SPI find, or NULL */
+static struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
+						   const struct xfrm_tmpl *tmpl)
+{
+	const xfrm_address_t *daddr = &tmpl->id.daddr;
+
+	if (!tmpl->id.spi)
+		return NULL;
+	if (tmpl->mode == XFRM_MODE_TRANSPORT)
+		daddr = &xp->selector.daddr;
+
+	return xfrm_state_lookup(xp_net(xp), xp->mark.v & xp->mark.m, daddr,
+				 tmpl->id.spi, tmpl->id.proto,
+				 tmpl->encap_family);
+}
+
+/**
+ * xfrm_offload_suits_policy - check that a policy can find the SAs it names
+ * @xp: policy that is about to be added
+ * @dir: its direction, XFRM_POLICY_*
+ * @dev: the device that it is to be offloaded to, or NULL
+ * @extack: where a refusal is explained
+ *
+ * A policy finds SAs of its own device only. If it names an SA by its SPI, and
+ * that SA is elsewhere, every packet is dropped: refuse it. If the SA is added
+ * later, XfrmOutOffloadMismatch counts the packets.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0; -EOPNOTSUPP if the device lacks what the policy needs; -ENXIO if
+ * an SA that it names is on another device, or on none.
+ */
+int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
+			      const struct net_device *dev,
+			      struct netlink_ext_ack *extack)
+{
+	const struct xfrm_tmpl *tmpl;
+	struct xfrm_state *x;
+	int err = 0;
+	int i;
+
+	for (i = 0; dev && !err && i < xp->xfrm_nr; i++) {
+		tmpl = &xp->xfrm_vec[i];
+		if (tmpl->mode != XFRM_MODE_TRANSPORT)
+			err = xfrm_offload_suits_tunnel(dev, xp->family,
+							tmpl->encap_family,
+							extack);
+	}
+
+	for (i = 0; dir == XFRM_POLICY_OUT && !err && i < xp->xfrm_nr; i++) {
+		const struct net_device *on = NULL;
+
+		tmpl = &xp->xfrm_vec[i];
+		x = xfrm_offload_named_state(xp, tmpl);
+		if (!x)
+			continue;
+
+		rcu_read_lock();
+		if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
+			on = xfrm_offload_live_dev(&x->xso);
+		if (READ_ONCE(x->km.state) == XFRM_STATE_VALID && on != dev) {
+			err = -ENXIO;
+			if (on)
+				NL_SET_ERR_MSG_FMT(extack,
+						   "The SA with SPI 0x%x that the policy names is on %s",
+						   ntohl(tmpl->id.spi), on->name);
+			else
+				NL_SET_ERR_MSG_FMT(extack,
+						   "%s does not have the SA with SPI 0x%x that the policy names",
+						   dev->name, ntohl(tmpl->id.spi));
+		}
+		rcu_read_unlock();
+		xfrm_state_put(x);
+	}
+
+	return err;
+}
+EXPORT_SYMBOL_GPL(xfrm_offload_suits_policy);
+
+/**
+ * xfrm_offload_add_state - offload an SA to its device
+ * @x: SA with xso.dev, xso.real_dev, xso.type and xso.dir filled in, and a
+ *	tracked reference to the device; not offloaded yet
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Calls xdo_dev_state_add() and, if that succeeds, adds the SA to the device's
+ * list. An unbind that starts later finds it; while an unbind runs, the call
+ * fails. After a failure the caller undoes what it filled in.
+ *
+ * Context: any in which the driver's xdo_dev_state_add() may be called; takes
+ * xfrm_offload_lock.
+ * Return: 0; -ENODEV if the device is going away or an unbind runs; -EIO if the
+ * driver called xfrm_dev_state_invalidate() for @x; -EOPNOTSUPP if the device
+ * lacks what @x needs; an error of the driver.
+ */
+int xfrm_offload_add_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
+{
+	bool larval = x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	struct net_device *dev = x->xso.dev;
+	int err;
+
+	err = xfrm_offload_suits_state(x, extack);
+	if (err)
+		return err;
+
+	err = xfrm_offload_enter(dev, extack);
+	if (err)
+		return err;
+
+	err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+	if (err && !larval && xfrm_offload_made_room(dev, err))
+		err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+	if (err) {
+		xfrm_offload_exit(dev);
+		return err;
+	}
+
+	xfrm_offload_state_go_live(x);
+	if (!xfrm_offload_settle_state(dev, x)) {
+		NL_SET_ERR_MSG(extack, "The device says that the SA is broken");
+		xfrm_offload_undo_state(dev, x);
+		return -EIO;
+	}
+
+	return 0;
+}
+
+/**
+ * xfrm_offload_add_policy - offload a policy to its device
+ * @xp: policy with xdo.dev, xdo.type and xdo.dir filled in, and a tracked
+ *	reference to the device; not offloaded yet
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Like xfrm_offload_add_state(), with xdo_dev_policy_add().
+ *
+ * Context: process; takes xfrm_offload_lock.
+ * Return: 0; -ENODEV if the device is going away or an unbind runs; -EOPNOTSUPP
+ * or -ENXIO from xfrm_offload_suits_policy(); an error of the driver.
+ */
+int xfrm_offload_add_policy(struct xfrm_policy *xp,
+			    struct netlink_ext_ack *extack)
+{
+	struct net_device *dev = xp->xdo.dev;
+	u8 dir = xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT ? XFRM_POLICY_OUT :
+						       XFRM_POLICY_IN;
+	int err;
+
+	err = xfrm_offload_suits_policy(xp, dir, dev, extack);
+	if (err)
+		return err;
+
+	err = xfrm_offload_enter(dev, extack);
+	if (err)
+		return err;
+
+	xp->xdo.real_dev = dev;
+	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
+	if (err && xfrm_offload_made_room(dev, err))
+		err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
+	if (err) {
+		xp->xdo.real_dev = NULL;
+		xfrm_offload_exit(dev);
+		return err;
+	}
+
+	xfrm_offload_go_live(&xp->xdo);
+	xfrm_offload_settle_policy(dev, xp);
+	return 0;
+}
+
+/**
+ * xfrm_offload_new_sa - offload an SA that a request adds or updates
+ * @net: netns
+ * @x: the SA, complete
+ * @xuo: the offload that is asked for
+ * @extack: where a refusal is explained
+ *
+ * It is undefined which of two SAs with one address, SPI and protocol the
+ * hardware uses for a packet, and the second one starts to count anew: an IV
+ * would be used twice. So a duplicate is never offloaded, not even until the
+ * stack finds the first one, or until an update has copied what it changes. If
+ * the first one loses its device or is deleted in the meantime,
+ * xfrm_state_add() and xfrm_state_update() refuse to insert the duplicate.
+ *
+ * An SA that xfrm_tail_meet() made INVALID is not offloaded either.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: 0, or what xfrm_dev_state_add() returns.
+ */
+int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
+			struct xfrm_user_offload *xuo,
+			struct netlink_ext_ack *extack)
+{
+	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_TWIN ||
+	    xfrm_state_is_invalid(x))
+		return 0;
+	if (xfrm_state_has_twin(x)) {
+		x->xso.flags = XFRM_DEV_OFFLOAD_FLAG_TWIN;
+		return 0;
+	}
+
+	return xfrm_dev_state_add(net, x, xuo, extack);
+}
+EXPORT_SYMBOL_GPL(xfrm_offload_new_sa);
+
+/**
+ * xfrm_offload_add_larval - offload the larval state of an ACQUIRE
+ * @x: the larval state, not in the SAD yet
+ * @pol: the offloaded policy whose template is to be resolved
+ *
+ * An unbind may take the device off the policy at any time, so it is read
+ * once, under RCU.
+ *
+ * Context: softirq or process, inside rcu_read_lock().
+ * Return: 0, also if @pol is not offloaded; -ENODEV if its device is going away;
+ * an error of the driver.
+ */
+int xfrm_offload_add_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
+{
+	struct xfrm_dev_offload *xso = &x->xso;
+	struct net_device *dev;
+	int err;
+
+	if (pol->xdo.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+
+	dev = xfrm_offload_live_dev(&pol->xdo);
+	if (!dev)
+		return -ENODEV;
+
+	xso->type = XFRM_DEV_OFFLOAD_PACKET;
+	xso->dir = pol->xdo.dir;
+	xso->flags = XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	xso->dev = dev;
+	xso->real_dev = dev;
+	netdev_hold(dev, &xso->dev_tracker, GFP_ATOMIC);
+
+	err = xfrm_offload_add_state(x, NULL);
+	if (err) {
+		xso->type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
+		xso->dir = 0;
+		xso->flags = 0;
+		xso->dev = NULL;
+		xso->real_dev = NULL;
+		netdev_put(dev, &xso->dev_tracker);
+	}
+
+	return err;
+}
+
+/**
+ * xfrm_offload_release - end an offload and drop its device
+ * @xdo: an offload that the caller owns; delete and free have been called
+ *
+ * Context: any.
+ */
+void xfrm_offload_release(struct xfrm_dev_offload *xdo)
+{
+	struct net_device *dev = xdo->dev;
+
+	WRITE_ONCE(xdo->live, false);
+	WRITE_ONCE(xdo->dev, NULL);
+	xdo->real_dev = NULL;
+	xdo->offload_handle = 0;
+	WRITE_ONCE(xdo->stage, XFRM_STAGE_NONE);
+	netdev_put(dev, &xdo->dev_tracker);
+}
+
+/**
+ * xfrm_dev_policy_replaced - the hardware has another policy of the same selector
+ * @xp: policy that is about to be deleted
+ * @by: the policy that takes its place
+ *
+ * If @by protects or blocks the packets of @xp on the same hardware, none is sent
+ * in clear when @xp is deleted; packets that are queued for it need not be
+ * dropped.
+ *
+ * Context: under the policy lock of the netns.
+ */
+void xfrm_dev_policy_replaced(struct xfrm_policy *xp,
+			      const struct xfrm_policy *by)
+{
+	const struct net_device *dev = xfrm_offload_live_dev(&by->xdo);
+
+	if (dev && dev == xfrm_offload_live_dev(&xp->xdo) &&
+	    (by->xfrm_nr || by->action == XFRM_POLICY_BLOCK))
+		xp->xdo.flags |= XFRM_DEV_OFFLOAD_FLAG_TWIN;
+}
+
+/**
+ * xfrm_dev_leave - a device is about to leave its network namespace
+ * @dev: the device, which may still be up
+ *
+ * From here on nothing is offloaded to it, and SAs that it holds when it is set
+ * down become INVALID with XFRM_INVALID_DEV_UNREGISTER. xfrm_dev_enter() ends
+ * this.
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_dev_leave(struct net_device *dev)
+{
+	spin_lock_bh(&xfrm_offload_lock);
+	dev->xfrm_offloads.closed |= XFRM_CLOSED_LEAVING;
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/**
+ * xfrm_dev_enter - a device was registered in a network namespace
+ * @dev: the device
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_dev_enter(struct net_device *dev)
+{
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	/* Only xfrm_dev_restore() ends a suspension. */
+	b->closed &= XFRM_CLOSED_SUSPENDED;
+	if (!(dev->features & NETIF_F_HW_ESP))
+		b->closed |= XFRM_CLOSED_FEATURE;
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/**
+ * xfrm_offload_restore_state - an SA is on the hardware again
+ * @dev: its device
+ * @x: SA whose offload the caller owns, on no list
+ *
+ * Context: process, under RTNL and @x->lock.
+ */
+void xfrm_offload_restore_state(struct net_device *dev, struct xfrm_state *x)
+{
+	/* If the SA has ended, its tail has the last number already. */
+	if (xfrm_unbind_carries(x)) {
+		xfrm_tail_resumed(x);
+		xfrm_offload_state_go_live(x);
+	}
+
+	spin_lock_bh(&xfrm_offload_lock);
+	xfrm_offload_link(dev, &x->xso, &x->xso_node,
+			  &dev->xfrm_offloads.states);
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/**
+ * xfrm_offload_restore_policy - a policy is on the hardware again
+ * @dev: its device
+ * @xp: policy whose offload the caller owns, on no list
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_offload_restore_policy(struct net_device *dev, struct xfrm_policy *xp)
+{
+	xfrm_offload_go_live(&xp->xdo);
+
+	spin_lock_bh(&xfrm_offload_lock);
+	xfrm_offload_link(dev, &xp->xdo, &xp->xdo_node,
+			  &dev->xfrm_offloads.policies);
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/**
+ * xfrm_dev_note_use - set an SA's last use if its device's counters moved
+ * @x: offloaded SA
+ * @packets: its packet counter before the driver's counters were read
+ *
+ * Packets of packet offload do not pass the code that sets it in software. The
+ * time at which a change is seen is never too early.
+ *
+ * Context: that of xdo_dev_state_update_stats().
+ */
+void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
+{
+	time64_t now;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->curlft.packets == packets)
+		return;
+
+	now = ktime_get_real_seconds();
+	WRITE_ONCE(x->lastused, now);
+	if (!READ_ONCE(x->curlft.use_time))
+		WRITE_ONCE(x->curlft.use_time, now);
+}
+
+/**
+ * xfrm_dev_pull_stats - update an SA's counters from its driver
+ * @x: offloaded SA
+ *
+ * Context: any in which xdo_dev_state_update_stats() may be called.
+ */
+void xfrm_dev_pull_stats(struct xfrm_state *x)
+{
+	u64 packets = x->curlft.packets;
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = xfrm_offload_live_dev(&x->xso);
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
+		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_note_use(x, packets);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);
+
+/**
+ * xfrm_dev_push_esn - tell the driver that the upper half of ESN moved
+ * @x: offloaded SA with ESN
+ *
+ * Context: under @x->lock.
+ */
+void xfrm_dev_push_esn(struct xfrm_state *x)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = xfrm_offload_live_dev(&x->xso);
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn)
+		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
+
+/**
+ * xfrm_packet_offload_keeps - check that an update leaves the device's part alone
+ * @x: valid SA
+ * @update: what it is to become
+ *
+ * With packet offload the device enforces limits and sets ports, marks and the
+ * interface. There is no callback to change them. Lifetimes in seconds are kept
+ * by the stack.
+ *
+ * Context: under the lock of @x.
+ * Return: 0, or -EOPNOTSUPP if the device would go on with the old ones.
+ */
+int xfrm_packet_offload_keeps(const struct xfrm_state *x,
+			      const struct xfrm_state *update)
+{
+	const struct xfrm_lifetime_cfg *old = &x->lft, *new = &update->lft;
+	const struct xfrm_mark *smark = &update->props.smark;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+	if (old->soft_byte_limit != new->soft_byte_limit ||
+	    old->hard_byte_limit != new->hard_byte_limit ||
+	    old->soft_packet_limit != new->soft_packet_limit ||
+	    old->hard_packet_limit != new->hard_packet_limit)
+		return -EOPNOTSUPP;
+	if (x->encap && update->encap &&
+	    (x->encap->encap_sport != update->encap->encap_sport ||
+	     x->encap->encap_dport != update->encap->encap_dport))
+		return -EOPNOTSUPP;
+	if ((smark->v || smark->m) && (smark->v != x->props.smark.v ||
+				       smark->m != x->props.smark.m))
+		return -EOPNOTSUPP;
+	if (update->if_id && update->if_id != x->if_id)
+		return -EOPNOTSUPP;
+
+	return 0;
+}
+
+/**
+ * xfrm_packet_offload_fixed - refuse to set numbers that the device keeps
+ * @x: SA
+ * @extack: where a refusal is explained
+ *
+ * Return: 0, or -EOPNOTSUPP if the numbers of @x cannot be set.
+ */
+int xfrm_packet_offload_fixed(struct xfrm_state *x,
+			      struct netlink_ext_ack *extack)
+{
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+		return 0;
+
+	NL_SET_ERR_MSG(extack,
+		       "The device keeps numbers and counters of an SA of packet offload, they cannot be set");
+	return -EOPNOTSUPP;
+}
+EXPORT_SYMBOL_GPL(xfrm_packet_offload_fixed);
