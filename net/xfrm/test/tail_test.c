@@ -12,8 +12,8 @@
 #include <net/netlink.h>
 #include <net/xfrm.h>
 
-#include "xfrm_offload.h"
-#include "xfrm_test.h"
+#include "../xfrm_offload.h"
+#include "fake.h"
 
 #define HERE		cpu_to_be32(0x0a4c0001)
 #define THERE		cpu_to_be32(0x0a4c0002)

@@ -12,8 +12,8 @@
 #include <net/xfrm.h>
 #include <net/xfrm_packet_offload.h>
 
-#include "xfrm_offload.h"
-#include "xfrm_test.h"
+#include "../xfrm_offload.h"
+#include "fake.h"
 
 struct fake_nic {
 	int state_add, state_unbind, state_delete, state_free;

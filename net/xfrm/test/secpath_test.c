@@ -14,7 +14,7 @@
 #include <net/ip6_checksum.h>
 #include <net/xfrm.h>
 
-#include "xfrm_test.h"
+#include "fake.h"
 
 #define PATH_SAS	2
 

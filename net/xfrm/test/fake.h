@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the KUnit tests of net/xfrm share. */
-#ifndef _XFRM_TEST_H
-#define _XFRM_TEST_H
+#ifndef _NET_XFRM_TEST_FAKE_H
+#define _NET_XFRM_TEST_FAKE_H
 
 #include <kunit/test.h>
 #include <linux/etherdevice.h>
@@ -32,4 +32,4 @@ static inline void fake_nic_register(struct kunit *test, struct net_device *dev)
 	KUNIT_ASSERT_EQ(test, register_netdev(dev), 0);
 }
 
-#endif /* _XFRM_TEST_H */
+#endif /* _NET_XFRM_TEST_FAKE_H */

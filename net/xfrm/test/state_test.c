@@ -13,8 +13,8 @@
 #include <net/xfrm_migrate_state.h>
 #include <trace/events/lock.h>
 
-#include "xfrm_offload.h"
-#include "xfrm_test.h"
+#include "../xfrm_offload.h"
+#include "fake.h"
 
 #define HERE	cpu_to_be32(0x0a4b0001)
 #define THERE	cpu_to_be32(0x0a4b0002)
