@@ -12,7 +12,7 @@ set -eu
 
 bases=$BUILD/bases
 started=$SECONDS
-mapfile -t patches < <(printf '%s\n' "$TOP"/patches/*.patch)
+mapfile -t patches < <(patches_of)
 mapfile -t wanted < <({ changed_by "${patches[@]}" "$TOP"/patches/before-*/*.patch; echo Makefile; } | sort -u)
 
 # What takes most of the space and no object here needs; Kconfig files are kept.
@@ -167,7 +167,7 @@ compile() { # VERSION
 	cp -r "$dir/files" "$dir/patched"
 	mapfile -t lead < <(lead_for "$(linux_version "$dir/files")")
 	for patch in "${lead[@]}" "${patches[@]}"; do
-		(cd "$dir/patched" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$dir/fitted/$(basename "$patch")") || return
+		(cd "$dir/patched" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$dir/fitted/$(patch_name "$patch")") || return
 	done
 	git -C "$TOP" ls-files -z --cached --others --exclude-standard -- drivers include net security |
 		tar -C "$TOP" --null -T - -cf - | tar -C "$dir/patched" -xf -

@@ -8,7 +8,8 @@ usage: hunks.py narrow GITDIR PATCH...
            in its function
        hunks.py place SOURCE OUT PATCH...
            write into the directory OUT the patches as they fit, one after the
-           other, the files below SOURCE. Prints a line for each change that
+           other, the files below SOURCE, under the names that they have in
+           patches/. Prints a line for each change that
            needed less context than its patch has: "less PATCH FILE:LINE", and
            for each whose place is not clear: "none PATCH FILE:LINE". Ends with 1
            if there is one of those.
@@ -322,10 +323,11 @@ def main():
             write(name, list(narrow(sys.argv[2], read(name))))
     elif len(sys.argv) > 4 and sys.argv[1] == 'place':
         series = Series(sys.argv[2])
-        for name in sys.argv[4:]:
-            base = os.path.basename(name)
-            write(os.path.join(sys.argv[3], base),
-                  series.fit(base, read(name)))
+        for path in sys.argv[4:]:
+            name = path.rpartition('/patches/')[2]
+            out = os.path.join(sys.argv[3], name)
+            os.makedirs(os.path.dirname(out), exist_ok=True)
+            write(out, series.fit(name, read(path)))
         sys.exit(series.unclear)
     else:
         sys.exit(__doc__)

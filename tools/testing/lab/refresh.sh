@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Turn the commits of build/linux since tag `base` into patches/. A patch keeps its number; a new one gets the number
-# after the one before it, and later ones move up only if they must.
+# Turn the commits of build/linux since tag `base` into patches/. A patch keeps its directory and its number; a new one
+# goes where the one before it is, with the next number, and later ones move up only if they must.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$LAB/series.sh"
@@ -27,33 +27,46 @@ git -C "$tree" format-patch -q --abbrev=12 --zero-commit --no-signature -N --dif
 # No more context than a hunk needs: the base moves.
 python3 "$LAB/hunks.py" narrow "$tree" "$scratch"/*.patch
 
-number_of() {
+# The place that a patch has now: 30-unbind/0003
+place_of() { # SLUG
 	local patch
 
-	for patch in "$TOP"/patches/[0-9][0-9][0-9][0-9]-"$1"; do
-		[ ! -e "$patch" ] || { basename "$patch" | cut -c 1-4; return; }
+	for patch in "$TOP"/patches/[0-9][0-9]-*/[0-9][0-9][0-9][0-9]-"$1"; do
+		[ ! -e "$patch" ] || { patch=$(patch_name "$patch"); echo "${patch%-"$1"}"; return; }
 	done
-	echo 0000
 }
 
-mkdir -p "$TOP/patches" "$scratch/named"
-next=0
+mapfile -t dirs < <(series_dirs)
+dir=$(basename "${dirs[0]:-10-patches}")
+mkdir -p "$scratch/named"
+next=1
 for patch in "$scratch"/*.patch; do
 	slug=$(basename "$patch" | cut -c 6-)
-	number=$((10#$(number_of "$slug")))
-	[ "$number" -ge "$next" ] || number=$next
-	mv "$patch" "$scratch/named/$(printf '%04d' "$number")-$slug"
+	place=$(place_of "$slug")
+	if [ -n "$place" ] && [[ ${place%/*} > $dir ]]; then
+		dir=${place%/*}
+		next=1
+	elif [ -n "$place" ] && [[ ${place%/*} < $dir ]]; then
+		die "'$slug' is in patches/${place%/*} and its commit comes after one of patches/$dir: move the commit, or the file"
+	fi
+	number=$next
+	[ -z "$place" ] || [ $((10#${place#*/})) -lt "$next" ] || number=$((10#${place#*/}))
+	mkdir -p "$scratch/named/$dir"
+	mv "$patch" "$scratch/named/$dir/$(printf '%04d' "$number")-$slug"
 	next=$((number + 1))
 done
 
 # Only what changed is written, so that git shows just that.
-for patch in "$TOP"/patches/*.patch; do
-	[ -e "$scratch/named/$(basename "$patch")" ] || { say "dropped $(basename "$patch")"; rm "$patch"; }
+mapfile -t old < <(patches_of)
+for patch in "${old[@]}"; do
+	[ -e "$scratch/named/$(patch_name "$patch")" ] || { say "dropped patches/$(patch_name "$patch")"; rm "$patch"; }
 done
-for patch in "$scratch"/named/*.patch; do
-	cmp -s "$patch" "$TOP/patches/$(basename "$patch")" && continue
-	say "wrote patches/$(basename "$patch")"
-	cp "$patch" "$TOP/patches/"
+(cd "$scratch/named" && printf '%s\n' */*.patch) | while read -r patch; do
+	cmp -s "$scratch/named/$patch" "$TOP/patches/$patch" && continue
+	say "wrote patches/$patch"
+	mkdir -p "$TOP/patches/${patch%/*}"
+	cp "$scratch/named/$patch" "$TOP/patches/$patch"
 done
 git -C "$tree" tag -f patched >/dev/null
-patches_id "$(git -C "$tree" rev-parse base)" "$TOP"/patches/*.patch >"$tree/.git/lab-patches"
+mapfile -t patches < <(patches_of)
+patches_id "$(git -C "$tree" rev-parse base)" "${patches[@]}" >"$tree/.git/lab-patches"

@@ -9,6 +9,33 @@ linux_version() {
 
 is_older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$@" | sort -V | head -n 1)" = "$1" ]; }
 
+# Each directory of patches/ whose name begins with two digits is a series; the digits tell the order.
+series_dirs() {
+	local dir
+
+	for dir in "$TOP"/patches/[0-9][0-9]-*/; do
+		[ ! -d "$dir" ] || echo "${dir%/}"
+	done
+}
+
+# The patches of directories, or of all series.
+patches_of() { # [DIR...]
+	local dir patch dirs
+
+	if [ $# = 0 ]; then
+		mapfile -t dirs < <(series_dirs)
+		set -- "${dirs[@]}"
+	fi
+	for dir; do
+		for patch in "$dir"/[0-9]*.patch; do
+			[ ! -e "$patch" ] || echo "$patch"
+		done
+	done
+}
+
+# 30-unbind/0003-slug.patch
+patch_name() { echo "${1#"$TOP"/patches/}"; }
+
 # What versions older than that of a directory's name lack, and the series builds on: it becomes a part of the base.
 lead_for() { # VERSION
 	local dir
@@ -33,9 +60,9 @@ fit() { # SOURCE OUT PATCH...
 	[ $# = 0 ] || python3 "$LAB/hunks.py" place "$source" "$out" "$@" >"$out/report"
 }
 
-# 0117 (net/sched/sch_generic.c:268), for each line of OUT's report that begins with WHAT
+# 30-unbind/0003 (net/sched/sch_generic.c:268), for each line of OUT's report that begins with WHAT
 reported() { # OUT WHAT
-	[ ! -e "$1/report" ] || sed -nE "s/^$2 ([0-9]+)[^ ]* (.*)/\1 (\2)/p" "$1/report" | paste -sd, | sed 's/,/, /g'
+	[ ! -e "$1/report" ] || sed -nE "s/^$2 ([^ ]*[0-9]{4})-[^ ]* (.*)/\1 (\2)/p" "$1/report" | paste -sd, | sed 's/,/, /g'
 }
 
 patches_id() { # BASE PATCH...

@@ -22,7 +22,7 @@ usage() {
 tree=$BUILD/linux
 branch=lab
 patched=patched
-patches=("$TOP"/patches/*.patch)
+mapfile -t patches < <(patches_of)
 ours=(Documentation drivers include net security tools/net tools/testing/selftests)
 remake="make tree"
 case ${1-} in
@@ -32,12 +32,11 @@ case ${1-} in
 	branch=stock
 	patched=stock-patched
 	remake="tree.sh --stock"
-	patches=("$TOP"/patches/000*.patch)
+	mapfile -t patches < <(patches_of "$TOP/patches/00-lab")
 	ours=(drivers/net/netdevsim)
 	;;
 *) usage >&2; exit 2 ;;
 esac
-[ -e "${patches[0]}" ] || patches=()
 
 # Kernel files that a file of ours may stand in for.
 replaceable=(drivers/net/netdevsim/ipsec.c)
@@ -185,8 +184,8 @@ commit_series() { # GITDIR PARENT OUT PATCH...
 	export GIT_INDEX_FILE=$scratch/index
 	git --git-dir="$gitdir" read-tree "$head"
 	for patch in "$@"; do
-		head=$(commit_patch "$gitdir" "$head" "$out/$(basename "$patch")") ||
-			die "$(basename "$patch") cannot be committed: see what git says above"
+		head=$(commit_patch "$gitdir" "$head" "$out/$(patch_name "$patch")") ||
+			die "patches/$(patch_name "$patch") cannot be committed: see what git says above"
 	done
 	unset GIT_INDEX_FILE
 	echo "$head"
@@ -225,7 +224,7 @@ apply_patches() {
 		describe_misfit "$scratch/fitted" "$(linux_version "$tree")"
 		# Where a known version does not take them, the patches are at fault.
 		if [ "$branch" = stock ] || [ -n "${LINUX-}" ] || is_known "$(linux_version "$tree")"; then
-			die "$misfit: do 'git -C $tree reset --keep base', 'git -C $tree am -3 $TOP/patches/*.patch', mend what it stops at, then 'make refresh'"
+			die "$misfit: do 'git -C $tree reset --keep base', 'git -C $tree am -3 $TOP/patches/[0-9]*/[0-9]*.patch', mend what it stops at, then 'make refresh'"
 		fi
 		elsewhere
 	fi

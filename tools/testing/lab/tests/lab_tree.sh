@@ -42,8 +42,8 @@ make_project() {
 	cp -r "$LAB" "$top/tools/testing/"
 	echo /build/ >"$top/.gitignore"
 	echo "6.12.1" >"$top/tools/testing/lab/linux-versions"
-	make_patch 0005-net-change-one.patch net/xfrm/one.c 10 ten
-	make_patch 0100-net-change-two.patch net/xfrm/two.c 10 ten
+	make_patch 00-lab/0005-net-change-one.patch net/xfrm/one.c 10 ten
+	make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 ten
 	echo ours >"$top/net/xfrm/ours.c"
 	echo ours >"$top/drivers/net/netdevsim/ipsec.c"
 	git -C "$top" init -q
@@ -56,7 +56,10 @@ make_patch() { # NAME FILE LINE NEW
 }
 
 make_patch_by() { # NAME FILE SED-SCRIPT
-	local work=$scratch/work subject=${1%.patch}
+	local work=$scratch/work subject
+
+	subject=$(basename "$1" .patch)
+	mkdir -p "$top/patches/${1%/*}"
 
 	rm -rf "$work"
 	cp -r "$scratch/linux-source-6.12" "$work"
@@ -124,7 +127,7 @@ check "an edit of our file is in the tree at once" own_edit
 
 changed_patch() {
 	touch -d yesterday "$tree"/net/xfrm/*.c
-	make_patch 0100-net-change-two.patch net/xfrm/two.c 10 zehn
+	make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 zehn
 	make_tree
 	ended_with 0 && grep -q zehn "$tree/net/xfrm/two.c" && [ "$(find "$tree/net" -name one.c -mmin +60)" ] &&
 		[ ! "$(find "$tree/net" -name two.c -mmin +60)" ] && [ "$(cat "$tree/drivers/net/netdevsim/ipsec.c")" = ours ]
@@ -140,15 +143,15 @@ check "a file that we drop goes from the tree" file_gone
 
 sed -i s/15/fifteen/ "$tree/net/xfrm/one.c"
 git -C "$tree" commit -qam "net: change one further"
-make_patch 0100-net-change-two.patch net/xfrm/two.c 10 dix
+make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 dix
 make_tree
 check "commits that no patch has are not thrown away" one_sentence "run 'make refresh'"
 git -C "$top" checkout -q patches
 
 keeps_numbers() {
 	refresh
-	ended_with 0 && [ "$(cd "$top/patches" && echo *)" = \
-		"0005-net-change-one.patch 0100-net-change-two.patch 0101-net-change-one-further.patch" ]
+	ended_with 0 && [ "$(cd "$top/patches" && echo */*)" = \
+		"00-lab/0005-net-change-one.patch 10-net/0100-net-change-two.patch 10-net/0101-net-change-one-further.patch" ]
 }
 check "refresh makes them patches, and the others keep their numbers" keeps_numbers
 
@@ -175,16 +178,16 @@ check "refresh leaves our own files out" refresh_drops_ours
 sed -i s/17/seventeen/ "$tree/net/xfrm/one.c"
 refresh
 check "refresh refuses an edit that is not committed" one_sentence "one.c was edited and not committed"
-make_patch 0100-net-change-two.patch net/xfrm/two.c 10 diez
+make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 diez
 make_tree
 check "and so does a new set of patches" one_sentence "one.c was edited and not committed"
 git -C "$tree" checkout -q net/xfrm/one.c
 
-make_patch 0100-net-change-two.patch net/xfrm/two.c 3 three
-sed -i s/^.2$/-no-such-line/ "$top/patches/0100-net-change-two.patch"
-sed -i 's/^ 2$/ nothing/; s/^ 4$/ like it/' "$top/patches/0100-net-change-two.patch"
+make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 3 three
+sed -i s/^.2$/-no-such-line/ "$top/patches/10-net/0100-net-change-two.patch"
+sed -i 's/^ 2$/ nothing/; s/^ 4$/ like it/' "$top/patches/10-net/0100-net-change-two.patch"
 make_tree
-check "a patch that does not apply" one_sentence "patches/0100-net-change-two.patch does not apply to Linux 6.12.1"
+check "a patch that does not apply" one_sentence "patches/10-net/0100-net-change-two.patch does not apply to Linux 6.12.1"
 
 make_kernel 2
 make_project
@@ -230,8 +233,8 @@ make_calls() {
 	write_calls "$scratch/linux-source-6.12/net/xfrm/calls.c" after
 	pack
 	make_project
-	make_patch_by 0101-net-change-the-call.patch net/xfrm/calls.c 4s/old/new/
-	"$LAB/hunks.py" narrow "$scratch/work" "$top/patches/0101-net-change-the-call.patch"
+	make_patch_by 10-net/0101-net-change-the-call.patch net/xfrm/calls.c 4s/old/new/
+	"$LAB/hunks.py" narrow "$scratch/work" "$top/patches/10-net/0101-net-change-the-call.patch"
 }
 
 called() { # FUNCTION CALL
@@ -244,7 +247,7 @@ less_context() {
 	write_calls "$scratch/linux-source-6.12/net/xfrm/calls.c" afterwards
 	pack
 	make_tree
-	ended_with 0 && says "to Linux 6.12.2, with less context: 0101 (net/xfrm/calls.c:4)" && called first new_call && called second old_call
+	ended_with 0 && says "to Linux 6.12.2, with less context: 10-net/0101 (net/xfrm/calls.c:4)" && called first new_call && called second old_call
 }
 check "only context moved: the patch is applied with less of it, and the line says so" less_context
 
@@ -257,7 +260,7 @@ no_place() { # SUBLEVEL COMMAND...
 	pack
 	rm -rf "$top/build"
 	make_tree
-	ended_with 1 && says "patches/0101-net-change-the-call.patch does not apply to Linux 6.12.$(sed -n 's/SUBLEVEL = //p' \
+	ended_with 1 && says "patches/10-net/0101-net-change-the-call.patch does not apply to Linux 6.12.$(sed -n 's/SUBLEVEL = //p' \
 		"$scratch/linux-source-6.12/Makefile") at net/xfrm/calls.c:4" && [ ! -e "$tree" ]
 }
 wrong_function() { sed -i '4d' "$scratch/linux-source-6.12/net/xfrm/calls.c"; }
@@ -301,7 +304,7 @@ falls_back() {
 	rm -f "$scratch/asked"
 	rm -rf "$top/build"
 	with_archive make_tree
-	ended_with 0 && says "patches/0101-net-change-the-call.patch does not apply to Linux 6.12.9 at net/xfrm/calls.c:4" &&
+	ended_with 0 && says "patches/10-net/0101-net-change-the-call.patch does not apply to Linux 6.12.9 at net/xfrm/calls.c:4" &&
 		says "taking linux-source-6.12 6.12.1-1 from Debian's archive instead" && says "to Linux 6.12.1" &&
 		called first new_call && grep -q "download linux-source-6.12=6.12.1-1" "$scratch/asked" &&
 		grep -q "local:/security trixie-security main" "$top/build/apt/sources.list" && ! grep -q " install " "$scratch/asked"
@@ -431,7 +434,7 @@ check "... until it is told to move; commits on other branches stay" follows
 make_kernel 6
 write_calls "$scratch/linux-source-6.12/net/xfrm/calls.c" anew
 pack
-make_patch 0101-net-change-the-call.patch net/xfrm/calls.c '\tanew();' '\tnew_anew();'
+make_patch 10-net/0101-net-change-the-call.patch net/xfrm/calls.c '\tanew();' '\tnew_anew();'
 moves_by_itself() {
 	make_tree
 	ended_with 0 && says "does not apply to Linux 6.12.5" && says "moving build/linux from Linux 6.12.5 to 6.12.6" && called first new_anew
@@ -444,11 +447,11 @@ older_base() {
 	make_kernel 3
 	make_project
 	mkdir "$top/patches/before-6.12.4"
-	mv "$top/patches/0005-net-change-one.patch" "$top/patches/before-6.12.4"
+	mv "$top/patches/00-lab/0005-net-change-one.patch" "$top/patches/before-6.12.4"
 	make_tree
 	ended_with 0 && says "adding what Linux 6.12.3 lacks: 1 of patches/before-6.12.4" && grep -q ten "$tree/net/xfrm/one.c" &&
 		[ "$(subjects)" = "net: change two" ] && refresh && ended_with 0 &&
-		[ "$(cd "$top/patches" && echo *)" = "0100-net-change-two.patch before-6.12.4" ]
+		[ "$(cd "$top/patches" && echo */*)" = "10-net/0100-net-change-two.patch before-6.12.4/0005-net-change-one.patch" ]
 }
 check "an older version gets what it lacks, as a part of the base" older_base
 newer_base() {
