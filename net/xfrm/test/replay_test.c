@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of replay windows, and of what a device is told about the
- * numbers that an SA sends.
+/* KUnit tests of replay windows, of what a device is told about the numbers that
+ * an SA sends, and of the numbers that an SA takes over from a device.
  */
 
-#include <kunit/test.h>
-#include <linux/etherdevice.h>
 #include <linux/math64.h>
-#include <net/xfrm.h>
+
+#include "fake.h"
 
 static struct xfrm_state *replay_state(struct kunit *test, u32 window, bool esn)
 {
-	u32 words = DIV_ROUND_UP(window, 32);
-	struct xfrm_replay_state_esn *replay;
-	struct xfrm_state *x = xfrm_state_alloc(&init_net);
+	struct xfrm_state *x = fake_state_alloc(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, x);
 	x->dir = window ? XFRM_SA_DIR_IN : XFRM_SA_DIR_OUT;
 	x->props.flags = esn ? XFRM_STATE_ESN : 0;
-	x->replay_esn = kzalloc(struct_size(replay, bmp, words), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, x->replay_esn);
-	x->replay_esn->bmp_len = words;
-	x->replay_esn->replay_window = window;
-	x->preplay_esn = kmemdup(x->replay_esn,
-				 xfrm_replay_state_esn_len(x->replay_esn),
-				 GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, x->preplay_esn);
+	fake_replay_esn(test, x, window);
 	KUNIT_ASSERT_EQ(test, xfrm_init_replay(x, NULL), 0);
 
 	return x;
-}
-
-static void drop_replay_state(struct xfrm_state *x)
-{
-	x->km.state = XFRM_STATE_DEAD;
-	xfrm_state_put(x);
 }
 
 /* --- windows */
@@ -137,7 +120,7 @@ static void window_refuses_what_came(struct kunit *test)
 			expect_number(test, x, seen, n);
 	}
 
-	drop_replay_state(x);
+	fake_discard(x);
 }
 
 /* A jump over most of the numbers that the lower half has. */
@@ -150,7 +133,7 @@ static void window_after_a_jump(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x->replay_esn->seq, 0xffffffe0);
 	KUNIT_EXPECT_NE(test, xfrm_replay_check(x, NULL, htonl(0xffffffe0)), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_replay_check(x, NULL, htonl(0xffffffdf)), 0);
-	drop_replay_state(x);
+	fake_discard(x);
 }
 
 /* --- what the device is told */
@@ -245,9 +228,7 @@ static void device_is_told_of_numbers(struct kunit *test)
 	struct sec_path *sp;
 	int err;
 
-	dev = alloc_netdev(0, "fakenic%d", NET_NAME_UNKNOWN, ether_setup);
-	KUNIT_ASSERT_NOT_NULL(test, dev);
-	dev->xfrmdev_ops = &told_ops;
+	dev = fake_netdev(test, "fakenic%d", &told_ops);
 
 	x->type = &counted_type;
 	x->xso.dev = dev;
@@ -289,14 +270,136 @@ static void device_is_told_of_numbers(struct kunit *test)
 	x->xso.dev = NULL;
 	x->xso.live = false;
 	x->xso.type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
-	drop_replay_state(x);
+	fake_discard(x);
 	free_netdev(dev);
+}
+
+/* --- numbers that come from a device */
+
+/* The SA that took over a device's numbers has to refuse what the device
+ * received, and only that.
+ */
+struct adopt_param {
+	const char *name;
+	u32 window;	/* 0: legacy, 32 bits */
+	u64 seq;
+	u32 replay[4];
+	bool esn;
+};
+
+static const struct adopt_param adopt_params[] = {
+	{ "legacy", 0, 1000, { 0x00000005 } },
+	{ "legacy, young", 0, 3, { 0x00000007 } },
+	{ "legacy, the oldest", 0, 1000, { 0x80000001 } },
+	{ "legacy, the first of all", 0, 32, { 0x80000001 } },
+	{ "bitmap, 64", 64, 5000, { 0x80000001, 0x1 } },
+	{ "bitmap, the oldest", 64, 5000, { 0x1, 0x80000000 } },
+	{ "bitmap, 96, the oldest", 96, 12345, { 0x1, 0, 0x80000000 } },
+	{ "esn, the oldest, of before the wrap", 128, 0x20000007eULL,
+	  { 0x1, 0, 0, 0x80000000 }, true },
+	{ "bitmap, young", 64, 2, { 0x3 } },
+	{ "bitmap, not a power of two", 96, 12345, { 0xdeadbeef, 0x55, 0x1 } },
+	{ "esn, 128", 128, 0x1ffffffffULL, { 1, 2, 4, 8 }, true },
+	{ "esn, just wrapped", 128, 0x200000003ULL, { 0xff, 0, 0, 1 }, true },
+	{ "esn, 96, just wrapped", 96, 0x200000003ULL,
+	  { 0xff, 0x80000000, 0xf }, true },
+	{ "esn, 96, far from a wrap", 96, 0x380000003ULL,
+	  { 0xff, 0x80000000, 0xf }, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(adopt, adopt_params, name);
+
+static void adopt_keeps_the_window(struct kunit *test)
+{
+	const struct adopt_param *p = test->param_value;
+	u32 window = p->window ?: 32;
+	u32 replay[4];
+	struct xfrm_dev_counters final = {
+		.seq = p->seq, .window = window, .replay = replay,
+	};
+	struct xfrm_state *x = fake_state_alloc(test);
+	u32 n;
+
+	memcpy(replay, p->replay, sizeof(replay));
+	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
+	x->props.replay_window = 32;
+
+	if (p->window)
+		fake_replay_esn(test, x, window);
+	if (p->esn)
+		x->props.flags |= XFRM_STATE_ESN;
+	KUNIT_ASSERT_EQ(test, xfrm_init_replay(x, NULL), 0);
+
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+
+	for (n = 0; n < window && n < p->seq; n++) {
+		bool received = p->replay[n / 32] & BIT(n % 32);
+		__be32 seq = htonl(lower_32_bits(p->seq - n));
+
+		KUNIT_EXPECT_EQ_MSG(test, !!xfrm_replay_check(x, NULL, seq),
+				    received, "seq - %u", n);
+	}
+	KUNIT_EXPECT_EQ(test,
+			xfrm_replay_check(x, NULL,
+					  htonl(lower_32_bits(p->seq + 1))), 0);
+
+	fake_discard(x);
+	xfrm_flush_gc();
+}
+
+static void adopt_goes_on_sending(struct kunit *test)
+{
+	struct xfrm_dev_counters final = { .seq = 0x1ffffffffULL };
+	struct xfrm_replay_state_esn esn = {};
+	struct xfrm_state *x = fake_state_alloc(test);
+
+	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
+	x->replay_esn = &esn;
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_EQ(test, esn.oseq, 0xffffffff);
+	KUNIT_EXPECT_EQ(test, esn.oseq_hi, 1);
+	x->replay_esn = NULL;
+	fake_discard(x);
+}
+
+/* Without ESN there is no upper half, whatever holds the numbers. */
+static void adopt_without_esn(struct kunit *test)
+{
+	struct xfrm_dev_counters final = {
+		.seq = 0xfffffffeULL, .bytes = 1000, .packets = 10,
+	};
+	struct xfrm_replay_state_esn esn = {};
+	struct xfrm_state *x = fake_state_alloc(test);
+
+	x->xso.dir = XFRM_DEV_OFFLOAD_OUT;
+	x->curlft.bytes = 1;
+	x->curlft.packets = 2;
+	spin_lock_bh(&x->lock);
+	xfrm_replay_adopt(x, &final);
+	KUNIT_EXPECT_EQ(test, x->replay.oseq, 0xfffffffe);
+	x->replay_esn = &esn;
+	xfrm_replay_adopt(x, &final);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_EQ(test, esn.oseq, 0xfffffffe);
+	KUNIT_EXPECT_EQ(test, esn.oseq_hi, 0);
+	/* what was counted before stays, each time */
+	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 2001);
+	KUNIT_EXPECT_EQ(test, x->curlft.packets, 22);
+	x->replay_esn = NULL;
+	fake_discard(x);
 }
 
 static struct kunit_case replay_cases[] = {
 	KUNIT_CASE_PARAM(window_refuses_what_came, window_gen_params),
 	KUNIT_CASE(window_after_a_jump),
 	KUNIT_CASE_PARAM(device_is_told_of_numbers, oseq_gen_params),
+	KUNIT_CASE_PARAM(adopt_keeps_the_window, adopt_gen_params),
+	KUNIT_CASE(adopt_goes_on_sending),
+	KUNIT_CASE(adopt_without_esn),
 	{}
 };
 

@@ -4,7 +4,7 @@
 # Invariant 1, outbound: what reaches the hardware is what its policy was found
 # for. Between the lookup and the hardware netfilter, tc, VLANs and routes change a
 # packet or its way; the hardware looks it up again, as it is then. KUnit tries each
-# field (changed_packet_dies); here is one of each place. Each datagram says in its
+# field (changed_packet_is_dropped); here is one of each place. Each datagram says in its
 # text which case it belongs to, so the witness finds it whatever its headers became.
 
 . "$(dirname "$0")/lib.sh"

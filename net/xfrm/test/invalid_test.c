@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/* KUnit tests of how an SA becomes INVALID: before it is in the SAD, while others
+ * look at it, and what the key managers are told.
+ */
+
+#include <net/netlink.h>
+#include <net/xfrm_migrate_state.h>
+#include <trace/events/lock.h>
+
+#include "fake.h"
+
+static void unbind_before_publish(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	x->km.state = XFRM_STATE_VOID;
+	fake_unbind(XFRM_INVALID_DEV_UNREGISTER);
+	xfrm_state_publish(x);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	fake_drop_state(x);
+}
+
+/* Invariant 6: nobody is told of the end of an SA that never was. */
+static void unbind_before_publish_is_not_told(struct kunit *test)
+{
+	struct xfrm_state *x = fake_sad_state(test);
+
+	x->km.state = XFRM_STATE_VOID;
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+}
+
+static void unbind_after_publish_is_told(struct kunit *test)
+{
+	struct xfrm_state *x = fake_sad_state(test);
+
+	x->km.state = XFRM_STATE_VOID;
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
+}
+
+/* One that is added as INVALID is told of; one that lost its device was. */
+static void added_as_invalid_is_told(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert(test, XFRM_STATE_INVALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+
+	x->invalid.reason = XFRM_INVALID_DEV_DOWN;
+	xfrm_invalid_tell_added(x);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	x->invalid.reason = XFRM_INVALID_TAIL;
+	xfrm_invalid_tell_added(x);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+}
+
+static void invalid_names_no_device(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_policy *xp = fake_policy(test);
+
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->xso.ifindex, 0);
+	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, 0);
+	fake_drop_state(x);
+	fake_drop_policy(xp);
+}
+
+/* Packets find an SA by caches, too. */
+static void invalid_is_in_no_cache(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert(test, XFRM_STATE_VALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	struct hlist_head cache = {}, input = {};
+
+	hlist_add_head_rcu(&x->state_cache, &cache);
+	hlist_add_head_rcu(&x->state_cache_input, &input);
+	spin_lock_bh(&x->lock);
+	xfrm_state_go_invalid(x, XFRM_INVALID_DEV_DOWN, NULL);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&cache));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&input));
+	if (!hlist_unhashed(&x->state_cache))
+		hlist_del_init_rcu(&x->state_cache);
+	if (!hlist_unhashed(&x->state_cache_input))
+		hlist_del_init_rcu(&x->state_cache_input);
+}
+
+/* Whoever takes a lock gives others a moment to look. */
+static struct xfrm_state *watched;
+static int seen_without_reason;
+
+static void watch_lock(void *data, struct lockdep_map *lock,
+		       unsigned int subclass, int trylock, int read, int check,
+		       struct lockdep_map *next_lock, unsigned long ip)
+{
+	if (READ_ONCE(watched->km.state) == XFRM_STATE_INVALID &&
+	    !watched->invalid.reason)
+		seen_without_reason++;
+}
+
+static void watch(struct kunit *test, struct xfrm_state *x)
+{
+	watched = x;
+	seen_without_reason = 0;
+	KUNIT_ASSERT_EQ(test, register_trace_lock_acquire(watch_lock, NULL), 0);
+}
+
+static void unwatch(struct kunit *test)
+{
+	unregister_trace_lock_acquire(watch_lock, NULL);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, watched->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, seen_without_reason, 0);
+}
+
+static void fence_says_why_first(struct kunit *test)
+{
+	struct xfrm_state *x = fake_sad_state(test);
+
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	xfrm_state_insert(x);
+	watch(test, x);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	unwatch(test);
+}
+
+static void software_fence_says_why_first(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert_real(test, SPI(0), REQID, 0);
+	struct xfrm_state *xc = fake_real_state(test, SPI(0), REQID);
+
+	xc->km.state = XFRM_STATE_VOID;
+	watch(test, x);
+	KUNIT_EXPECT_EQ(test, xfrm_migrate_begin(&x, &xc, 1, NULL), 0);
+	unwatch(test);
+	xfrm_migrate_abort(&x, 1, &xc, 1);
+	xfrm_state_put(x);
+}
+
+static struct kunit_case invalid_cases[] = {
+	KUNIT_CASE(unbind_before_publish),
+	KUNIT_CASE(unbind_before_publish_is_not_told),
+	KUNIT_CASE(unbind_after_publish_is_told),
+	KUNIT_CASE(added_as_invalid_is_told),
+	KUNIT_CASE(invalid_names_no_device),
+	KUNIT_CASE(invalid_is_in_no_cache),
+	KUNIT_CASE(fence_says_why_first),
+	KUNIT_CASE(software_fence_says_why_first),
+	{}
+};
+
+static struct kunit_suite invalid_suite = {
+	.name = "xfrm_invalid",
+	.init = fake_sad_init,
+	.exit = fake_sad_exit,
+	.test_cases = invalid_cases,
+};
+
+kunit_test_suite(invalid_suite);
