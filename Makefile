@@ -74,6 +74,9 @@ bases: setup ## try the patches on each version of the source in Debian's archiv
 refresh: ## turn commits made in build/linux back into patches/
 	@$(LAB)/refresh.sh
 
+series: tree ## write the series as they would be mailed: build/series; SIGNOFF='Name <mail>' adds the line
+	@$(LAB)/mailed.sh $(T)
+
 pages: tree ## build the documentation: build/pages/html/index.html
 	@$(LAB)/pages.sh
 
@@ -83,4 +86,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh pages style clean
+.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh series pages style clean

@@ -9,6 +9,7 @@
 #                                      build/modular/linux; what is ours or patched with W=1 as errors
 #        kernel.sh --drivers           nothing to run: every driver that we change, with W=1 and sparse
 #        kernel.sh --base DIR OBJECT... nothing to run: objects of the kernel in DIR/linux, into DIR/um
+#        kernel.sh --series OBJECT...  nothing to run: objects of build/series/linux with W=1
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -19,6 +20,7 @@ name=xfrm-unbind
 arch=(ARCH=um SUBARCH=x86_64)
 target=linux
 objects=1470
+strict=
 fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config" "$LAB/um-ours.config")
 case ${1-} in
 '') ;;
@@ -48,6 +50,12 @@ case ${1-} in
 --base)
 	tree=$2/linux
 	out=$2/um
+	fragments+=("$LAB/drivers.config")
+	;;
+--series)
+	tree=$BUILD/series/linux
+	out=$BUILD/series/objects
+	name=series
 	fragments+=("$LAB/drivers.config")
 	;;
 --check) ;;
@@ -87,6 +95,8 @@ configure() { # LINE...
 		export KBUILD_KCONFIG=$out/Kconfig
 	fi
 	kernel_make -s KCONFIG_ALLCONFIG="$out/fragment" allnoconfig >"$log" 2>&1 || fail "cannot configure the kernel"
+	# A commit of a series need not have all options yet.
+	[ "$name" != series ] || return 0
 	# Without one line, others that depend on it go, too.
 	[ $# = 0 ] || printf '%s\n' "$@" | sed '/^try /d' >"$out/fragment"
 	check_configuration
@@ -246,7 +256,7 @@ only() { # OBJECT...
 	done
 	set -- "${wanted[@]}"
 	say "compiling $# objects of Linux $(sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = //p' "$tree/Makefile" | paste -sd.)"
-	kernel_make -j"$(nproc)" "$@" >"$log" 2>&1 || fail "they do not compile"
+	kernel_make -j"$(nproc)" ${strict:+W=1} "$@" >"$log" 2>&1 || fail "they do not compile"
 	say "compiled after $(minutes $((SECONDS - started))): $log"
 }
 
@@ -254,6 +264,11 @@ set -o pipefail
 if [ "${1-}" = --base ]; then
 	shift 2
 	configure
+	only "$@"
+elif [ "${1-}" = --series ]; then
+	shift
+	configure
+	strict=yes
 	only "$@"
 elif [ "${1-}" = --check ]; then
 	shift
