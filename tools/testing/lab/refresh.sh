@@ -11,7 +11,7 @@ tree=$BUILD/linux
 for file in rebase-apply rebase-merge; do
 	[ ! -e "$tree/.git/$file" ] || die "a 'git am' or 'git rebase' is under way in $tree: finish it first"
 done
-edited=$(git -C "$tree" diff --name-only HEAD -- . ':!drivers/net/netdevsim/ipsec.c' | head -n 1)
+edited=$(git -C "$tree" diff --name-only HEAD | head -n 1)
 [ -z "$edited" ] || die "$tree/$edited was edited and not committed: commit it (git -C $tree commit -a), then run 'make refresh' again"
 
 scratch=$(mktemp -d)

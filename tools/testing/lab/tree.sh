@@ -38,12 +38,8 @@ case ${1-} in
 *) usage >&2; exit 2 ;;
 esac
 
-# Kernel files that a file of ours may stand in for.
-replaceable=(drivers/net/netdevsim/ipsec.c)
-
 as_lab=(-c user.name=xfrm-unbind -c user.email=xfrm-unbind@localhost -c commit.gpgSign=false -c core.hooksPath=/dev/null)
 git_tree() { git -C "$tree" "${as_lab[@]}" "$@"; }
-is_replaceable() { [[ " ${replaceable[*]} " == *" $1 "* ]]; }
 
 # --- the pristine source
 
@@ -80,14 +76,10 @@ make_tree() {
 
 # The tree goes on to another source. Its old commits stay in its repository.
 change_base() {
-	local base file
+	local base
 
 	say "moving build/linux from Linux $(linux_version "$tree") to $version"
 	base=$(base_commit "$tree/.git")
-	for file in "${replaceable[@]}"; do
-		git_tree update-index --no-skip-worktree "$file"
-		git_tree checkout -q -- "$file"
-	done
 	git_tree reset -q --keep "$base"
 	git_tree tag -f base >/dev/null
 	git_tree tag -f "$patched" >/dev/null
@@ -201,7 +193,7 @@ refuse_lost_work() {
 	head=$(git_tree rev-parse HEAD)
 	[ "$head" = "$(git_tree rev-parse "$patched" 2>/dev/null)" ] || [ "$head" = "$(git_tree rev-parse base)" ] ||
 		die "$tree has commits that are not in patches/: run 'make refresh' to keep them, or 'git -C $tree reset --keep base' to drop them"
-	edited=$(git_tree diff --name-only HEAD -- . "${replaceable[@]/#/:!}" | head -n 1)
+	edited=$(git_tree diff --name-only HEAD | head -n 1)
 	[ -z "$edited" ] ||
 		die "$tree/$edited was edited and not committed: commit it and run 'make refresh', or undo it with 'git -C $tree checkout $edited'"
 }
@@ -267,7 +259,7 @@ link_ours() {
 		target=$tree/$file
 		[ ! "$target" -ef "$TOP/$file" ] || continue
 		if [ -e "$target" ] || [ -L "$target" ]; then
-			may_replace "$file"
+			refuse_lost_file "$file"
 			rm "$target"
 		fi
 		mkdir -p "$(dirname "$target")"
@@ -279,23 +271,18 @@ link_ours() {
 	touch "$links"
 	comm -23 "$links" "$links.new" | while read -r file; do
 		[ ! -L "$tree/$file" ] || rm "$tree/$file"
-		! is_replaceable "$file" || git_tree checkout -q -- "$file"
 	done
 	mv "$links.new" "$links"
 
-	for file in "${replaceable[@]}"; do
-		[ ! -L "$tree/$file" ] || git_tree update-index --skip-worktree "$file"
-	done
 	# Both trees share this list; the stock one has a part of our files.
 	[ "$branch" = stock ] ||
 		sed 's,^,/,' "$links" >"$(git_tree rev-parse --path-format=absolute --git-path info/exclude)"
 	[ "$put" = 0 ] || say "linked $put of our files into the tree"
 }
 
-may_replace() {
+refuse_lost_file() {
 	local file=$1
 
-	! is_replaceable "$file" || return 0
 	if git_tree cat-file -e "HEAD:$file" 2>/dev/null; then
 		die "our $file would stand in the place of a kernel file: give it another name, and let a patch build it"
 	fi

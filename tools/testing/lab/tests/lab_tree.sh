@@ -38,14 +38,14 @@ make_kernel() { # SUBLEVEL
 # The project, with one patch and two files.
 make_project() {
 	rm -rf "$top"
-	mkdir -p "$top/tools/testing" "$top/patches" "$top/net/xfrm" "$top/drivers/net/netdevsim"
+	mkdir -p "$top/tools/testing" "$top/patches" "$top/net/xfrm" "$top/drivers/net/netdevsim/ipsec"
 	cp -r "$LAB" "$top/tools/testing/"
 	echo /build/ >"$top/.gitignore"
 	echo "6.12.1" >"$top/tools/testing/lab/linux-versions"
 	make_patch 00-lab/0005-net-change-one.patch net/xfrm/one.c 10 ten
 	make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 ten
 	echo ours >"$top/net/xfrm/ours.c"
-	echo ours >"$top/drivers/net/netdevsim/ipsec.c"
+	echo ours >"$top/drivers/net/netdevsim/ipsec/main.c"
 	git -C "$top" init -q
 	git -C "$top" add -A
 	git -C "$top" commit -qm all
@@ -78,7 +78,7 @@ in_project() {
 make_tree() { in_project "$top/tools/testing/lab/tree.sh" "$@"; }
 refresh() { in_project "$top/tools/testing/lab/refresh.sh"; }
 
-times() { (cd "$tree" && stat -c '%Y.%y %n' Makefile net/xfrm/*.c drivers/net/netdevsim/ipsec.c); }
+times() { (cd "$tree" && stat -c '%Y.%y %n' Makefile net/xfrm/*.c drivers/net/netdevsim/ipsec.c drivers/net/netdevsim/ipsec/main.c); }
 subjects() { git -C "$tree" log --reverse --format=%s base..HEAD; }
 
 make_kernel 1
@@ -102,7 +102,7 @@ check "no kernel source" no_source
 from_nothing() {
 	make_tree
 	ended_with 0 && [ "$(subjects)" = $'net: change one\nnet: change two' ] &&
-		[ "$(cat "$tree/net/xfrm/ours.c")" = ours ] && [ "$(cat "$tree/drivers/net/netdevsim/ipsec.c")" = ours ] &&
+		[ "$(cat "$tree/net/xfrm/ours.c")" = ours ] && [ "$(cat "$tree/drivers/net/netdevsim/ipsec/main.c")" = ours ] &&
 		grep -q ten "$tree/net/xfrm/one.c" && [ "$(git -C "$tree" rev-parse patched)" = "$(git -C "$tree" rev-parse HEAD)" ] &&
 		[ -z "$(git -C "$tree" status --short)" ]
 }
@@ -130,7 +130,7 @@ changed_patch() {
 	make_patch 10-net/0100-net-change-two.patch net/xfrm/two.c 10 zehn
 	make_tree
 	ended_with 0 && grep -q zehn "$tree/net/xfrm/two.c" && [ "$(find "$tree/net" -name one.c -mmin +60)" ] &&
-		[ ! "$(find "$tree/net" -name two.c -mmin +60)" ] && [ "$(cat "$tree/drivers/net/netdevsim/ipsec.c")" = ours ]
+		[ ! "$(find "$tree/net" -name two.c -mmin +60)" ] && [ "$(cat "$tree/drivers/net/netdevsim/ipsec/main.c")" = ours ]
 }
 check "a changed patch touches its own file only" changed_patch
 
@@ -213,7 +213,7 @@ stock() {
 	make_tree
 	make_tree --stock
 	ended_with 0 && grep -q ten "$top/build/stock-linux/net/xfrm/one.c" && ! grep -q ten "$top/build/stock-linux/net/xfrm/two.c" &&
-		[ ! -e "$top/build/stock-linux/net/xfrm/ours.c" ] && [ "$(cat "$top/build/stock-linux/drivers/net/netdevsim/ipsec.c")" = ours ]
+		[ ! -e "$top/build/stock-linux/net/xfrm/ours.c" ] && [ "$(cat "$top/build/stock-linux/drivers/net/netdevsim/ipsec/main.c")" = ours ]
 }
 check "the stock tree has the simulated NIC and nothing else of ours" stock
 

@@ -7,8 +7,8 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
-#include "ipsec.h"
-#include "netdevsim.h"
+#include "engine.h"
+#include "../netdevsim.h"
 
 static const char * const nsim_ipsec_op_names[] = {
 	[NSIM_IPSEC_STATE_ADD]		= "state_add",

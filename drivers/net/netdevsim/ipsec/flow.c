@@ -8,7 +8,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 #define NSIM_IPSEC_MAX_EXTHDRS	8
 

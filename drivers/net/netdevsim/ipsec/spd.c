@@ -4,7 +4,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 static const struct rhashtable_params nsim_ipsec_pair_params = {
 	.key_len		= sizeof(struct nsim_ipsec_pair_name),

@@ -7,7 +7,7 @@
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 static void nsim_ipsec_test_window(struct kunit *test, struct nsim_ipsec_replay *replay,
 				   u32 window, u64 top)

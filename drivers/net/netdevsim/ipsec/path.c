@@ -17,8 +17,8 @@
 #include <net/gso.h>
 #include <net/ndisc.h>
 
-#include "ipsec.h"
-#include "netdevsim.h"
+#include "engine.h"
+#include "../netdevsim.h"
 
 static struct sk_buff *nsim_ipsec_drop(struct nsim_ipsec *hw, struct sk_buff *skb,
 				       enum nsim_ipsec_counter why)

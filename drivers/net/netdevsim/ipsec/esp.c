@@ -13,7 +13,7 @@
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 #define NSIM_IPSEC_TUNNEL_TTL	64
 #define NSIM_IPSEC_TRAILER_MAX	(3 + 2 + NSIM_IPSEC_ICV_LEN)

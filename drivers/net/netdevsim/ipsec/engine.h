@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The IPsec engine of netdevsim: what its parts know of each other.
+ * The IPsec engine of netdevsim: what its files share.
  *
- *   ipsec.c		the device as the stack sees it: xfrmdev_ops, features, set-up
- *   ipsec_path.c	the way of a frame through the engine, out and in
- *   ipsec_sa.c		SA table
- *   ipsec_spd.c	policy table
- *   ipsec_flow.c	what the engine reads of a frame, and selectors
- *   ipsec_esp.c	ESP: seal and open one frame
- *   ipsec_replay.c	replay window
- *   ipsec_debugfs.c	registers and fault switches
+ *   main.c	the device as the stack sees it: xfrmdev_ops, features, set-up
+ *   path.c	the path of a frame through the engine, out and in
+ *   sa.c	SA table
+ *   spd.c	policy table
+ *   flow.c	the headers of a frame, and selectors
+ *   esp.c	ESP: seal and open one frame
+ *   replay.c	replay window
+ *   debugfs.c	registers and fault switches
  */
-#ifndef _NSIM_IPSEC_H
-#define _NSIM_IPSEC_H
+#ifndef _NSIM_IPSEC_ENGINE_H
+#define _NSIM_IPSEC_ENGINE_H
 
 #include <linux/atomic.h>
 #include <linux/debugfs.h>

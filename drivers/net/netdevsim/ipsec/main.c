@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The IPsec engine of netdevsim as the stack sees it: the offload callbacks,
- * the limits of the device, its set-up. See ipsec.h for the other parts.
+ * the limits of the device, its set-up. See engine.h for the other files.
  */
 
 #include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
 
-#include "ipsec.h"
-#include "netdevsim.h"
+#include "engine.h"
+#include "../netdevsim.h"
 
 #define NSIM_IPSEC_FEATURES	(NETIF_F_HW_ESP | NETIF_F_HW_ESP_TX_CSUM)
 #define NSIM_IPSEC_ALG		"rfc4106(gcm(aes))"

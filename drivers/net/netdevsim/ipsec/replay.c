@@ -5,7 +5,7 @@
 #include <linux/log2.h>
 #include <linux/slab.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 int nsim_ipsec_replay_init(struct nsim_ipsec_replay *replay, u32 window, gfp_t gfp)
 {

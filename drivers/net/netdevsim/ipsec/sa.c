@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
-#include "ipsec.h"
+#include "engine.h"
 
 static const struct rhashtable_params nsim_ipsec_sa_params = {
 	.key_len		= sizeof(struct nsim_ipsec_sa_name),
