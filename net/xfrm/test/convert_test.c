@@ -5,9 +5,9 @@
 
 #include "fake.h"
 
-/* Offloaded policies win, whatever priority software policies have: so one that
- * is converted goes on to stand before them. 'o' is offloaded to another device,
- * 's' software, '*' is converted.
+/* Offloaded policies win over software policies of any priority, and a converted
+ * one still does. 'o' is offloaded to another device, 's' is in software, '*' is
+ * converted.
  */
 struct convert_param {
 	const char *name, *chain;
@@ -34,7 +34,7 @@ static void convert_keeps_the_order(struct kunit *test)
 
 	for (i = n - 1; i >= 0; i--) {
 		pol[i] = fake_policy_alloc(test);
-		/* the converted one is the worst of all */
+		/* the converted one has the worst priority */
 		pol[i]->priority = p->chain[i] == '*' ? 100 : 10 + i;
 		pol[i]->xdo.type = p->chain[i] == 's' ?
 				   XFRM_DEV_OFFLOAD_UNSPECIFIED :

@@ -56,8 +56,9 @@ static void restore_fails_what_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.policy_delete, 1);
 }
 
-/* Without the policy the new hardware sends packets of it as they are: of those
- * that are marked already, none may find an SA. Inbound nothing can be sent.
+/* Without an outbound policy the new hardware sends its packets in clear: its SAs
+ * become INVALID, so that packets that are marked already are dropped. An inbound
+ * policy protects nothing that is sent.
  */
 static void restore_refuses_the_policy(struct kunit *test, u8 dir)
 {
@@ -120,6 +121,8 @@ static void restore_forgets_the_deleted(struct kunit *test)
 	struct xfrm_policy *xp = fake_policy(test);
 
 	fake_suspend();
+	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
+	KUNIT_EXPECT_EQ(test, fake.policy_delete, 1);
 	fake_drop_state(x);
 	fake_drop_policy(xp);
 	fake_restore();
@@ -129,7 +132,7 @@ static void restore_forgets_the_deleted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.policy_delete, 1);
 }
 
-/* While the new hardware takes it. */
+/* The new hardware is adding it while it is deleted. */
 static void deleted_in_add(struct xfrm_state *x)
 {
 	x->km.state = XFRM_STATE_DEAD;
@@ -162,8 +165,8 @@ static void restore_meets_a_deletion(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* The new hardware takes it and says at once that it is broken. The work that
- * ends it waits for RTNL; no packet does.
+/* The driver reports the SA broken inside its add callback: no packet uses it from
+ * then on, and the work, which waits for RTNL, unbinds it.
  */
 static void restore_of_a_broken_sa(struct kunit *test)
 {
@@ -189,6 +192,7 @@ static void broken_sa_is_not_restored(struct kunit *test)
 
 	rtnl_lock();
 	xfrm_dev_suspend(fake.dev);
+	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	xfrm_dev_state_invalidate(x, XFRM_INVALID_DRIVER);
 	xfrm_dev_restore(fake.dev, XFRM_INVALID_SLAVE_LOST);
 	rtnl_unlock();
@@ -198,8 +202,8 @@ static void broken_sa_is_not_restored(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* Between the two no packet of crypto offload leaves either, and no policy says
- * that the hardware protects anything.
+/* While the device is suspended no packet of crypto offload leaves, and its
+ * policies are not live.
  */
 static void suspended_sends_nothing(struct kunit *test)
 {
@@ -242,6 +246,8 @@ static void unbind_takes_the_suspended(struct kunit *test)
 	struct xfrm_policy *xp = fake_policy(test);
 
 	fake_suspend();
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	fake_unbind(XFRM_INVALID_DEV_UNREGISTER);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_DEV_UNREGISTER);
@@ -254,7 +260,9 @@ static void unbind_takes_the_suspended(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* The driver frees its tables between the two, whatever a user does meanwhile. */
+/* The driver may have no tables while it is suspended: nothing that a user does
+ * opens it.
+ */
 static void unbind_keeps_the_suspension(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -278,7 +286,7 @@ static void unbind_keeps_the_suspension(struct kunit *test)
 	fake_drop_state(y);
 }
 
-/* What a driver does around a reload of its firmware. */
+/* A driver suspends the device while it reloads firmware. */
 static void reloaded_device_goes_on(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -314,7 +322,7 @@ static void reloaded_device_that_refuses(struct kunit *test)
 
 /* --- devices below */
 
-/* Of the slaves of a bond, the one that has what the bond holds. */
+/* Only the slave that has the bond's SAs suspends them. */
 static void lower_device_suspends(struct kunit *test)
 {
 	struct net_device *slave[2];
@@ -338,7 +346,7 @@ static void lower_device_suspends(struct kunit *test)
 				netdev_master_upper_dev_link(slave[i], fake.dev,
 							     NULL, NULL, NULL),
 				0);
-	/* the backup slave: nothing of the bond's is there */
+	/* the backup slave has none of them */
 	xfrm_dev_suspend_hw(slave[1]);
 	KUNIT_EXPECT_EQ(test, fake.state_unbind, 0);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
@@ -354,7 +362,7 @@ static void lower_device_suspends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
 
-	/* or is told to offload no more, and the bond has no other slave */
+	/* its feature is switched off, and the bond has no other slave */
 	fake.refuse = -EOPNOTSUPP;
 	xfrm_dev_features(slave[1], 0);
 	KUNIT_EXPECT_TRUE(test, x->xso.live);
@@ -384,7 +392,7 @@ static bool held_on_lower(struct net_device *dev, struct net_device *lower)
 	return on;
 }
 
-/* Of an upper device: a lower one that goes must know what is still there. */
+/* A lower device that goes away finds all that an upper device still has on it. */
 static void lower_device_sees_the_deleted(struct kunit *test)
 {
 	struct xfrm_state *x;

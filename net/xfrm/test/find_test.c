@@ -62,7 +62,7 @@ static struct xfrm_state *sad_find(struct kunit *test, int *err)
 	return x;
 }
 
-/* --- one name, one SA ---------------------------------------------------- */
+/* --- one name, one SA */
 
 struct named_param {
 	const char *name;
@@ -88,7 +88,7 @@ static const struct named_param named_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(named, named_params, name);
 
-/* Invariant 11. A template that names the SPI, as strongSwan's do. */
+/* Invariant 11, with a template that names the SPI, as those of strongSwan do */
 static void larval_takes_no_name(struct kunit *test)
 {
 	const struct named_param *p = test->param_value;
@@ -114,7 +114,7 @@ static void add_at_acquire(struct kunit *test)
 	fake_insert(test, XFRM_STATE_VALID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
 }
 
-/* The key manager is as fast as it can be. */
+/* The key manager adds the SA inside the ACQUIRE. */
 static void larval_takes_no_name_that_came_meanwhile(struct kunit *test)
 {
 	struct find_ctx *ctx = test->priv;
@@ -139,7 +139,7 @@ static void larval_has_a_name_that_is_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_count(SPI(0)), 1);
 }
 
-/* --- ACQUIREs, and what blocks ------------------------------------------- */
+/* --- ACQUIREs, and SAs that block */
 
 struct asked_param {
 	const char *name;
@@ -189,7 +189,7 @@ static void asked_or_not(struct kunit *test)
 	if (p->policy_on_device)
 		policy_on_device(test);
 
-	/* the second time there may be a larval SA beside it */
+	/* the second time a larval SA may exist */
 	for (n = 0; n < 2; n++) {
 		struct xfrm_state *found = sad_find(test, &err);
 
@@ -205,7 +205,7 @@ static void asked_or_not(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID; /* for fake_sad_exit() */
 }
 
-/* An SA of any source stands for a template, too. */
+/* An INVALID SA with any source address blocks an optional template too. */
 static void wildcard_source_stands(struct kunit *test)
 {
 	struct find_ctx *ctx = test->priv;
@@ -221,7 +221,7 @@ static void wildcard_source_stands(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err, -EKEYREVOKED);
 }
 
-/* One that does not serve the flow says nothing about it. */
+/* An SA that does not serve the flow does not block it. */
 static void only_what_serves_stands(struct kunit *test)
 {
 	struct find_ctx *ctx = test->priv;
@@ -263,7 +263,7 @@ static void valid_beside_invalid_is_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.acquire, 0);
 }
 
-/* --- policy and SA on two sides ------------------------------------------- */
+/* --- policy and SA on different devices */
 
 struct mismatch_param {
 	const char *name;
@@ -310,7 +310,7 @@ static void mismatch_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.acquire, p->larval);
 	KUNIT_EXPECT_EQ(test, fake_mib(LINUX_MIB_XFRMOUTOFFLOADMISMATCH) - before, p->counted);
 
-	/* what is known when the policy is added */
+	/* it is refused if it is known when the policy is added */
 	ctx->tmpl->id.spi = SPI(0);
 	ctx->pol->selector.daddr.a4 = THERE;
 	KUNIT_EXPECT_EQ(test,

@@ -47,7 +47,7 @@ static void inbound_exit(struct kunit *test)
 /* How the packet, its SA or the policies differ from what is accepted. */
 enum in_odd {
 	IN_GOOD,
-	IN_PLAIN,	/* no sec_path: not decrypted, or not told */
+	IN_PLAIN,	/* no sec_path */
 	IN_REQID_ODD,
 	IN_SPI_ODD,
 	IN_MODE_ODD,
@@ -62,7 +62,7 @@ enum in_odd {
 	IN_BLOCKED,	/* a block policy of better priority */
 	IN_BYPASSED,	/* plain, by an allow policy of better priority */
 	IN_NO_POLICY,
-	IN_STILL_ESP,	/* crypto offload, before it is taken out of ESP */
+	IN_STILL_ESP,	/* crypto offload, before it is decapsulated */
 };
 
 struct in_param {
@@ -72,14 +72,14 @@ struct in_param {
 	enum in_odd odd;
 	int mib;
 	bool optional;
-	bool above;	/* a VRF has made the packet one of its own device */
+	bool above;	/* skb->dev is the VRF above the device */
 };
 
 #define IN_HW	XFRM_DEV_OFFLOAD_PACKET
 #define IN_CRYPT XFRM_DEV_OFFLOAD_CRYPTO
 #define IN_SW	XFRM_DEV_OFFLOAD_UNSPECIFIED
 
-/* mib: what counts a packet that is refused, 0: it is accepted */
+/* @mib: the counter of a packet that is refused; 0: it is accepted */
 static const struct in_param in_params[] = {
 	{ "packet, transport", IN_HW, false, IN_GOOD },
 	{ "packet, tunnel", IN_HW, true, IN_GOOD },
@@ -155,7 +155,7 @@ static struct xfrm_policy *in_policy(struct kunit *test, u32 priority,
 	return xp;
 }
 
-/* Its policy is on the device that the packet comes in by. */
+/* The policy is on the device that receives the packet. */
 static void in_policy_tmpl(struct kunit *test, struct xfrm_policy *xp,
 			   const struct in_param *p)
 {
@@ -216,8 +216,8 @@ static struct xfrm_state *in_state(struct kunit *test, const struct in_param *p)
 	return x;
 }
 
-/* What a driver says of packet offload; the stack takes it off what it has
- * decrypted itself, and off crypto offload.
+/* Set what a driver reports for packet offload. What the stack decrypted itself,
+ * and crypto offload after decapsulation, has no such record.
  */
 static void in_offloaded(struct kunit *test, struct sk_buff *skb,
 			 enum in_odd odd)
@@ -271,8 +271,8 @@ static bool in_check(struct sk_buff *skb)
 	return ok;
 }
 
-/* An inbound policy asks for the SA that decrypted the packet, the same of each
- * kind of offload.
+/* An inbound policy is satisfied by the SA that decrypted the packet, in the same
+ * way for each kind of offload.
  */
 static void policy_wants_the_sa(struct kunit *test)
 {
@@ -284,7 +284,7 @@ static void policy_wants_the_sa(struct kunit *test)
 	time64_t start = ktime_get_real_seconds();
 	int i;
 
-	/* One policy at least: the others are not asked without. */
+	/* without any policy the lookup is skipped */
 	if (p->odd == IN_BLOCKED || p->odd >= IN_NO_POLICY)
 		better = in_policy(test, 10, XFRM_POLICY_BLOCK, true);
 	else if (p->odd == IN_BYPASSED)
@@ -302,13 +302,13 @@ static void policy_wants_the_sa(struct kunit *test)
 				xfrm_policy_insert(XFRM_POLICY_IN, xp, 1), 0);
 	}
 
-	/* As often as it is asked */
+	/* the result is the same each time */
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, in_check(skb), !p->mib);
 		if (p->mib)
 			KUNIT_EXPECT_EQ(test, fake_mib(p->mib), count + i + 1);
-		/* The SA stays for who asks next, and does not look as if a
-		 * device had to send it.
+		/* The SA stays in the sec_path for the next check, but not
+		 * as one that a device has yet to apply.
 		 */
 		KUNIT_EXPECT_EQ(test, !!skb_sec_path(skb),
 				p->odd != IN_PLAIN && p->odd != IN_BYPASSED);
@@ -329,7 +329,7 @@ static void policy_wants_the_sa(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID;
 }
 
-/* A copy of a packet has a sec_path that it shares. */
+/* A copy of a packet shares its sec_path. */
 static void copy_keeps_its_sa(struct kunit *test)
 {
 	static const struct in_param good = { "", IN_HW, false, IN_GOOD };
@@ -353,8 +353,8 @@ static void copy_keeps_its_sa(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID;
 }
 
-/* What a bridge or a redirect sends on, unchecked, is nothing that the device
- * has to encrypt; what a device could not decrypt goes nowhere.
+/* A bridge or a redirect sends on a received packet without a policy check: no
+ * device encrypts it, and it is dropped if a device failed to decrypt it.
  */
 static void received_packet_is_sent_on(struct kunit *test)
 {
@@ -405,7 +405,7 @@ static const struct esp_param esp_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(esp, esp_params, name);
 
-/* Software has no window for an SA of packet offload: it does not decrypt. */
+/* Software has no replay window for an SA of packet offload. */
 static void software_decrypts_its_own(struct kunit *test)
 {
 	const struct esp_param *p = test->param_value;
@@ -424,7 +424,7 @@ static void software_decrypts_its_own(struct kunit *test)
 	x->km.state = p->state;
 	xfrm_state_insert(x);
 
-	/* The second time a cache may answer. */
+	/* the second time the state cache may have it */
 	for (i = 0; i < 2; i++) {
 		local_bh_disable();
 		rcu_read_lock();
@@ -447,7 +447,7 @@ static int count_tail(struct xfrm_state *x, struct sk_buff *skb)
 	return -EINVAL;
 }
 
-/* The device decrypted the outer ESP. It has not seen the inner one. */
+/* The device decrypted the outer ESP only. */
 static void inner_esp_is_not_decrypted(struct kunit *test)
 {
 	static const struct xfrm_type_offload tail = {

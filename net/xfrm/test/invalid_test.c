@@ -20,7 +20,7 @@ static void unbind_before_publish(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* Invariant 6: nobody is told of the end of an SA that never was. */
+/* Invariant 6: no expiry is told for an SA that was not published. */
 static void unbind_before_publish_is_not_told(struct kunit *test)
 {
 	struct xfrm_state *x = fake_sad_state(test);
@@ -48,7 +48,7 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 }
 
-/* One that is added as INVALID is told of; one that lost its device was. */
+/* An SA that is added as INVALID is told; one that lost its device has been. */
 static void added_as_invalid_is_told(struct kunit *test)
 {
 	struct xfrm_state *x = fake_insert(test, XFRM_STATE_INVALID,
@@ -68,13 +68,18 @@ static void invalid_names_no_device(struct kunit *test)
 	struct xfrm_policy *xp = fake_policy(test);
 
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_TRUE(test, xp->xdo.converted);
+	/* nor when it is deleted later */
+	xfrm_dev_state_delete(x);
+	xfrm_dev_policy_delete(xp);
 	KUNIT_EXPECT_EQ(test, x->xso.ifindex, 0);
 	KUNIT_EXPECT_EQ(test, xp->xdo.ifindex, 0);
 	fake_drop_state(x);
 	fake_drop_policy(xp);
 }
 
-/* Packets find an SA by caches, too. */
+/* Packets find an SA in the state caches too. */
 static void invalid_is_in_no_cache(struct kunit *test)
 {
 	struct xfrm_state *x = fake_insert(test, XFRM_STATE_VALID,
@@ -94,22 +99,25 @@ static void invalid_is_in_no_cache(struct kunit *test)
 		hlist_del_init_rcu(&x->state_cache_input);
 }
 
-/* Whoever takes a lock gives others a moment to look. */
+/* An SA that is looked at each time a lock is taken, as another CPU might look. */
 static struct xfrm_state *watched;
-static int seen_without_reason;
+static int seen_invalid, seen_without_reason;
 
 static void watch_lock(void *data, struct lockdep_map *lock,
 		       unsigned int subclass, int trylock, int read, int check,
 		       struct lockdep_map *next_lock, unsigned long ip)
 {
-	if (READ_ONCE(watched->km.state) == XFRM_STATE_INVALID &&
-	    !watched->invalid.reason)
+	if (READ_ONCE(watched->km.state) != XFRM_STATE_INVALID)
+		return;
+	seen_invalid++;
+	if (!watched->invalid.reason)
 		seen_without_reason++;
 }
 
 static void watch(struct kunit *test, struct xfrm_state *x)
 {
 	watched = x;
+	seen_invalid = 0;
 	seen_without_reason = 0;
 	KUNIT_ASSERT_EQ(test, register_trace_lock_acquire(watch_lock, NULL), 0);
 }
@@ -119,6 +127,7 @@ static void unwatch(struct kunit *test)
 	unregister_trace_lock_acquire(watch_lock, NULL);
 	tracepoint_synchronize_unregister();
 	KUNIT_EXPECT_EQ(test, watched->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_GT(test, seen_invalid, 0);
 	KUNIT_EXPECT_EQ(test, seen_without_reason, 0);
 }
 

@@ -63,8 +63,9 @@ static void look_at_the_first(struct xfrm_state *x)
 	carried_meanwhile = fake_carries(ELSEWHERE, SPI(0));
 }
 
-/* The second SA's device cannot tell where it stopped: the first one's clone
- * must not have carried a packet, or the first one's numbers are not true.
+/* The device of the second SA cannot tell its last number. The clone of the first
+ * one must not carry packets before that is known, or the numbers that the first
+ * one is left with are wrong.
  */
 static void migrate_of_two_second_fails(struct kunit *test)
 {
@@ -91,7 +92,7 @@ static void migrate_of_two_second_fails(struct kunit *test)
 	xfrm_state_put(y);
 }
 
-/* What can be known before is refused before anything is touched. */
+/* A request that cannot succeed is refused before anything is touched. */
 static void migrate_of_two_first_is_untouched(struct kunit *test,
 					      struct xfrm_state *x,
 					      struct xfrm_state *y, u32 reqid)
@@ -164,7 +165,7 @@ static void migrate_takes_both(struct kunit *test)
 	xfrm_state_put(y);
 }
 
-/* Two entries, and the second one means any reqid. */
+/* The second of two entries names any reqid, and so the same SA. */
 static void migrate_of_one_twice(struct kunit *test)
 {
 	struct xfrm_state *x, *xc;
@@ -180,7 +181,7 @@ static void migrate_of_one_twice(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* --- which SA an entry of XFRM_MSG_MIGRATE means ------------------------- */
+/* --- the SA that an entry names */
 
 struct meant_param {
 	const char *name;
@@ -188,7 +189,7 @@ struct meant_param {
 	int meant;	/* -1: none */
 };
 
-/* In the order in which they were added. */
+/* Each is listed in the order of addition. */
 static const struct meant_param meant_params[] = {
 	{ "INVALID and VALID", { XFRM_STATE_VALID, XFRM_STATE_INVALID }, 0 },
 	{ "VALID and INVALID", { XFRM_STATE_INVALID, XFRM_STATE_VALID }, 1 },

@@ -5,16 +5,18 @@
 
 #include <linux/net.h>
 #include <net/netlink.h>
+#include <net/sock.h>
 #include <net/xfrm_migrate_state.h>
 
 #include "fake.h"
 
-/* A protocol that nobody else has here; a real one might be a module. */
-static bool loaded_under_rtnl;
+/* A protocol of the test's own, whose init_state is watched */
+static int inits, inits_under_rtnl;
 
 static int fake_init_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
-	loaded_under_rtnl |= rtnl_is_locked();
+	inits++;
+	inits_under_rtnl += rtnl_is_locked();
 	return 0;
 }
 
@@ -29,7 +31,7 @@ static const struct xfrm_type fake_type = {
 	.destructor	= fake_destructor,
 };
 
-/* With one attribute, or with none: @type 0 */
+/* With one attribute; without one if @type is 0 */
 static int migrate_state_attr(struct kunit *test,
 			      struct xfrm_user_migrate_state *um, int type,
 			      const void *data, int len, const char **said)
@@ -86,7 +88,7 @@ static struct xfrm_user_migrate_state migrate_here(const struct xfrm_state *x)
 	};
 }
 
-/* One that goes on at another address. */
+/* The SA goes to another address. */
 static struct xfrm_user_migrate_state migrate_away(const struct xfrm_state *x)
 {
 	struct xfrm_user_migrate_state um = migrate_here(x);
@@ -96,7 +98,7 @@ static struct xfrm_user_migrate_state migrate_away(const struct xfrm_state *x)
 	return um;
 }
 
-/* --- which SA is meant */
+/* --- the SA that a message names */
 
 struct exact_param {
 	const char *name;
@@ -104,7 +106,7 @@ struct exact_param {
 	int found;	/* -1: none */
 };
 
-/* Two SAs of one SPI: mark 1/1 and mark 1/3 */
+/* Two SAs have one SPI, and marks 1/1 and 1/3. */
 static const struct exact_param exact_params[] = {
 	{ "the first", { 1, 1 }, 0 },
 	{ "the second", { 1, 3 }, 1 },
@@ -134,7 +136,7 @@ static void exact_mark_is_found(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, y, p->found < 0 ? NULL : x[p->found]);
 }
 
-/* Two SAs of one name but for the mark's mask: a packet of mark 1 finds either. */
+/* Two SAs whose names differ in the mask of the mark: mark 1 matches both. */
 static void migrate_means_the_exact_mark(struct kunit *test)
 {
 	struct xfrm_user_migrate_state um;
@@ -158,7 +160,7 @@ static void migrate_means_the_exact_mark(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
 	KUNIT_EXPECT_EQ(test, x[0]->km.state, XFRM_STATE_DEAD);
 	KUNIT_EXPECT_EQ(test, x[1]->km.state, XFRM_STATE_VALID);
-	/* its new name leaves no room for the other one */
+	/* marks overlap: the other one cannot go there too */
 	um.old_mark = x[1]->mark;
 	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), -EEXIST);
 	KUNIT_EXPECT_EQ(test, x[1]->km.state, XFRM_STATE_VALID);
@@ -166,7 +168,7 @@ static void migrate_means_the_exact_mark(struct kunit *test)
 	xfrm_state_put(x[1]);
 }
 
-/* The mask is a part of the name: another one is another name, which may be taken. */
+/* The mask is a part of the name: with another mask the name may be taken. */
 static void migrate_to_a_mask_that_is_taken(struct kunit *test)
 {
 	static const struct xfrm_mark mask_3 = { .v = 1, .m = 3 };
@@ -204,7 +206,7 @@ static void spi_0_is_impossible(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, said);
 }
 
-/* It is outbound, or may be; what it lacks is something else. */
+/* The SA may be outbound: what it lacks is the encapsulation. */
 static void keepalive_needs_encapsulation(struct kunit *test)
 {
 	struct xfrm_state *x = fake_insert_real(test, SPI(0), REQID, 0);
@@ -224,7 +226,7 @@ static void keepalive_needs_encapsulation(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* A user namespace may ask for it, and modprobe(8) may take its time. */
+/* Loading a module for a type may take long, and a user namespace can ask for it. */
 static void no_module_is_loaded_under_rtnl(struct kunit *test)
 {
 	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
@@ -237,9 +239,10 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	x->props.family = AF_INET6;
 	KUNIT_ASSERT_EQ(test, xfrm_init_state(x), 0);
 	xfrm_state_insert(x);
-	loaded_under_rtnl = false;
+	inits = 0;
+	inits_under_rtnl = 0;
 	um = migrate_here(x);
-	/* no device offloads it, and that is known before it stops */
+	/* no device offloads this type: refused before anything is touched */
 	fake_register(test, fake.dev);
 	xuo.ifindex = fake.dev->ifindex;
 	KUNIT_EXPECT_EQ(test,
@@ -249,7 +252,8 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	fake_unregister();
 
 	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
-	KUNIT_EXPECT_FALSE(test, loaded_under_rtnl);
+	KUNIT_EXPECT_GT(test, inits, 0);
+	KUNIT_EXPECT_EQ(test, inits_under_rtnl, 0);
 	xfrm_state_flush(&init_net, 0, false);
 	xfrm_flush_gc();
 	xfrm_unregister_type(&fake_type, AF_INET6);
@@ -289,7 +293,7 @@ static void migrate_refuses_a_longer_prefix(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* An SA in software goes to a device, unless it does what no device does. */
+/* An SA in software goes to a device, unless it needs what no device can do. */
 static void migrate_to_a_device(struct kunit *test, u32 tfcpad, u8 dir)
 {
 	bool bad = tfcpad || dir == XFRM_SA_DIR_IN;
@@ -345,7 +349,7 @@ static void migrate_of_what_belongs_to_the_kernel(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* Two SAs of one SPI and two addresses, and where they are to be. */
+/* Migrate two SAs with one SPI and two addresses. */
 static int migrate_two(struct kunit *test, __be32 first, __be32 second,
 		       struct xfrm_state **x)
 {
@@ -385,7 +389,7 @@ static void migrate_of_two_to_one_name(struct kunit *test)
 	}
 }
 
-/* Each takes the name of the other one, which leaves it. */
+/* The two SAs change names. */
 static void migrate_of_two_crosswise(struct kunit *test)
 {
 	struct xfrm_state *x[2];
@@ -399,7 +403,7 @@ static void migrate_of_two_crosswise(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_carries(ELSEWHERE, SPI(0)));
 }
 
-/* It is known before the device is asked. Crypto offload is software's. */
+/* Refused before the device is asked. For crypto offload software counts. */
 static void migrate_off_an_old_driver(struct kunit *test)
 {
 	struct xfrm_user_migrate_state um;
@@ -426,7 +430,7 @@ static void migrate_off_an_old_driver(struct kunit *test)
 
 /* --- what the new SA has */
 
-/* A packet that came in writes the window within a read-side section. */
+/* An inbound packet writes the window within an RCU read-side section. */
 static void migrate_waits_for_what_came_in(struct kunit *test)
 {
 	struct xfrm_user_migrate_state um;
@@ -444,7 +448,7 @@ static void migrate_waits_for_what_came_in(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* What belongs to the encapsulation goes with it. */
+/* The keepalive belongs to the encapsulation. */
 static void migrate_out_of_udp(struct kunit *test)
 {
 	struct xfrm_state *x = fake_insert_real(test, SPI(0), REQID, 0), *xc;
@@ -468,7 +472,7 @@ static void migrate_out_of_udp(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* Invariant 2: its device was asked when it was suspended, and could not tell. */
+/* Invariant 2: the device was asked when it was suspended, and may not know. */
 static void migrate_of_a_suspended(struct kunit *test, bool silent)
 {
 	struct xfrm_user_migrate_state um;
@@ -508,7 +512,7 @@ static void migrate_of_a_suspended_one_that_is_not_exact(struct kunit *test)
 	migrate_of_a_suspended(test, true);
 }
 
-/* What the device tells last counts, and the soft limit that it reaches. */
+/* The final counters are carried on, with the soft limit that they reach. */
 static void migrate_carries_the_counters(struct kunit *test)
 {
 	struct xfrm_user_migrate_state um;
@@ -543,7 +547,7 @@ static void migrate_carries_the_counters(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, xc->stats.integrity_failed, 5);
 		KUNIT_EXPECT_GT(test, xc->lastused, 1);
 		KUNIT_EXPECT_EQ(test, xc->km.dying, dying);
-		/* told once */
+		/* the soft limit is told once */
 		fake_km.expire = 0;
 		spin_lock_bh(&xc->lock);
 		KUNIT_EXPECT_EQ(test, xfrm_state_check_expire(xc), 0);
@@ -556,6 +560,56 @@ static void migrate_carries_the_counters(struct kunit *test)
 }
 
 /* --- what listeners are told */
+
+static struct socket *listener(struct kunit *test)
+{
+	struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = BIT(XFRMNLGRP_MIGRATE - 1),
+	};
+	struct socket *sock;
+
+	KUNIT_ASSERT_EQ(test,
+			sock_create_kern(&init_net, PF_NETLINK, SOCK_RAW,
+					 NETLINK_XFRM, &sock), 0);
+	KUNIT_ASSERT_EQ(test,
+			kernel_bind(sock, (struct sockaddr *)&groups,
+				    sizeof(groups)), 0);
+
+	return sock;
+}
+
+/* First there is no listener, then one with room for one message: only the message
+ * that it missed is worth a sentence.
+ */
+static void migrate_says_that_a_listener_missed_it(struct kunit *test)
+{
+	struct xfrm_user_migrate_state um;
+	struct socket *sock = NULL;
+	struct xfrm_state *x;
+	const char *said;
+	int i, on = 1;
+
+	for (i = 0; i < 3; i++) {
+		x = fake_insert_real(test, SPI(i), REQID, 0);
+		um = migrate_away(x);
+		said = NULL;
+		KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+		KUNIT_EXPECT_EQ_MSG(test, !!said, i == 2, "%d: %s", i, said);
+		xfrm_state_put(x);
+		if (sock)
+			continue;
+
+		sock = listener(test);
+		KUNIT_EXPECT_EQ(test,
+				sock->ops->setsockopt(sock, SOL_NETLINK,
+						      NETLINK_BROADCAST_ERROR,
+						      KERNEL_SOCKPTR(&on),
+						      sizeof(on)), 0);
+		sock->sk->sk_rcvbuf = 0;
+	}
+	sock_release(sock);
+}
 
 struct told_param {
 	const char *name;
@@ -591,14 +645,10 @@ static const void *told_data(const struct nlmsghdr *nlh, int type)
 	return attr ? nla_data(attr) : NULL;
 }
 
-/* A listener learns all that the SA has now, not only what was asked for. */
+/* A listener is told all attributes of the new SA, not only those of the request. */
 static void migrate_is_told(struct kunit *test)
 {
 	const struct told_param *p = test->param_value;
-	struct sockaddr_nl groups = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = BIT(XFRMNLGRP_MIGRATE - 1),
-	};
 	const struct xfrm_user_migrate_state *told;
 	const struct xfrm_user_offload *offload;
 	const struct xfrm_encap_tmpl *encap;
@@ -618,10 +668,7 @@ static void migrate_is_told(struct kunit *test)
 	vec.iov_base = kunit_kzalloc(test, vec.iov_len, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vec.iov_base);
 	nlh = vec.iov_base;
-	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_NETLINK, SOCK_RAW,
-					       NETLINK_XFRM, &sock), 0);
-	KUNIT_ASSERT_EQ(test, kernel_bind(sock, (struct sockaddr *)&groups,
-					  sizeof(groups)), 0);
+	sock = listener(test);
 	if (p->device)
 		fake_register(test, fake.dev);
 
@@ -678,7 +725,7 @@ static void migrate_is_told(struct kunit *test)
 	if (offload)
 		KUNIT_EXPECT_EQ(test, offload->ifindex, fake.dev->ifindex);
 
-	/* once */
+	/* and told once */
 	KUNIT_EXPECT_EQ(test, kernel_recvmsg(sock, &msg, &vec, 1, vec.iov_len,
 					     MSG_DONTWAIT), -EAGAIN);
 	sock_release(sock);
@@ -708,6 +755,7 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(migrate_of_a_suspended_one),
 	KUNIT_CASE(migrate_of_a_suspended_one_that_is_not_exact),
 	KUNIT_CASE(migrate_carries_the_counters),
+	KUNIT_CASE(migrate_says_that_a_listener_missed_it),
 	KUNIT_CASE_PARAM(migrate_is_told, told_gen_params),
 	{}
 };

@@ -5,7 +5,9 @@
 
 #include "fake.h"
 
-/* What no device does, whatever its driver says. */
+/* Families and modes that no device can do are refused before the driver is
+ * asked.
+ */
 struct suit_param {
 	const char *name;
 	u16 inner, outer;
@@ -66,7 +68,7 @@ static void only_what_works_is_taken(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* Software and crypto offload do all of it, and a selector need not say. */
+/* Crypto offload can do them, and a selector without a family is accepted. */
 static void what_software_does_is_taken(struct kunit *test)
 {
 	struct xfrm_state *x;
@@ -99,7 +101,7 @@ static void delete_then_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, fake.state_free, 1);
 	KUNIT_EXPECT_EQ(test, fake.state_unbind, 0);
-	/* a reference to the SA is none to the device */
+	/* the SA is still referenced; the device is not */
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 	fake_drop_state(x);
 }
@@ -117,8 +119,8 @@ static void add_refused_leaves_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 0);
 }
 
-/* The driver says so inside its add callback: nobody may find the SA there, and
- * nothing of it is left.
+/* The driver reports the SA broken inside its add callback: the addition fails,
+ * and the SA is taken off the device.
  */
 static void add_of_a_broken_sa(struct kunit *test)
 {
@@ -143,7 +145,7 @@ static void add_of_a_broken_sa(struct kunit *test)
 		xfrm_offload_release(&x->xso);
 		fake_drop_state(x);
 	}
-	/* no callback is thought to be under way */
+	/* an unbind does not wait for a callback of it */
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 2);
 }
@@ -159,8 +161,8 @@ static struct xfrm_state *larval_state(struct kunit *test)
 	return x;
 }
 
-/* One that stands for an ACQUIRE carries nothing: it is added, and the work that
- * waits for RTNL here takes it off the device.
+/* A larval SA carries no packets: it is added, and the work, which waits for RTNL
+ * here, takes it off the device.
  */
 static void add_of_a_broken_larval_sa(struct kunit *test)
 {
@@ -193,7 +195,7 @@ static void add_refused_while_leaving(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* One that is registered with esp-hw-offload off. */
+/* A device is registered with esp-hw-offload off. */
 static void device_enters_without_the_feature(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state_alloc(test);
@@ -207,7 +209,9 @@ static void device_enters_without_the_feature(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* What passed the last test before a deletion must find its SA. */
+/* A packet that passed the last test before the deletion finds its SA on the
+ * hardware.
+ */
 static void delete_drains_before_it_stops(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -247,6 +251,7 @@ static void deleted_makes_room(struct kunit *test)
 		x->km.state = XFRM_STATE_DEAD;
 		xfrm_dev_state_delete(x);
 		y = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+		KUNIT_EXPECT_EQ(test, fake.state_delete, 2 * i + 1);
 		fake_drop_state(y);
 		xfrm_state_put(x);
 	}
@@ -264,7 +269,7 @@ static void deletion_waits_for_no_other_device(struct kunit *test)
 	fake_slow_exit();
 }
 
-/* A packet adds it, and may not wait for room. */
+/* A packet adds it, in a context that cannot wait for deferred deletions. */
 static void larval_waits_for_no_room(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -285,7 +290,7 @@ static void larval_waits_for_no_room(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* No packet is on its way to one. */
+/* No packet is on its way to a larval SA: no grace period is needed. */
 static void larval_stops_at_once(struct kunit *test)
 {
 	struct xfrm_state *larval = larval_state(test);
@@ -296,14 +301,14 @@ static void larval_stops_at_once(struct kunit *test)
 	xfrm_dev_state_delete(larval);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	local_bh_enable();
-	/* the driver is asked for nothing that it does not have */
+	/* no counters are read: the driver has none */
 	KUNIT_EXPECT_EQ(test, larval->curlft.packets, 0);
 	fake_drop_state(larval);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, fake.state_unbind, 0);
 }
 
-/* For the template of an offloaded policy. */
+/* The larval SA for a template of an offloaded policy */
 static void larval_that_is_refused(struct kunit *test)
 {
 	struct xfrm_policy *xp = fake_policy(test);
@@ -328,7 +333,9 @@ static void larval_that_is_refused(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* XFRM_MSG_DELSA and XFRM_MSG_DELPOLICY are built after the deletion. */
+/* XFRM_MSG_DELSA and XFRM_MSG_DELPOLICY are built after the deletion: they find
+ * the counters and the device there.
+ */
 static void deletion_tells_counters_and_device(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -347,7 +354,7 @@ static void deletion_tells_counters_and_device(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* Daemons close a tunnel whose last use is long ago, or never was. */
+/* Daemons close a tunnel that is not in use. */
 static void counters_that_move_tell_the_last_use(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -372,12 +379,12 @@ static void counters_that_move_tell_the_last_use(struct kunit *test)
 	KUNIT_EXPECT_GE(test, x->lastused, start);
 	KUNIT_EXPECT_EQ(test, x->curlft.use_time, 2);
 
-	/* Software notes it. */
+	/* software notes the use of crypto offload */
 	fake.unread = 1;
 	xfrm_dev_pull_stats(crypto);
 	KUNIT_EXPECT_EQ(test, crypto->lastused, 0);
 
-	/* the packet that the device tells last */
+	/* the last packet, which the device reports when it stops */
 	x->lastused = 1;
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_GE(test, x->lastused, start);

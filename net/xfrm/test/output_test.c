@@ -69,7 +69,7 @@ static void inner_headers_stay(struct kunit *test, bool v6)
 	x->outer_mode.family = v6 ? AF_INET6 : AF_INET;
 	ops.family = x->outer_mode.family;
 
-	/* the bundle and the route are the test's: no reference is the last */
+	/* the test owns the bundle and the route: no put frees them */
 	rcuref_init(&bundle->u.dst.__rcuref, 100);
 	rcuref_init(&route->u.dst.__rcuref, 100);
 	bundle->u.dst.ops = &ops;
@@ -93,7 +93,7 @@ static void inner_headers_stay(struct kunit *test, bool v6)
 		skb_set_inner_network_header(skb, skb->len);
 		skb_put_zero(skb, sizeof(struct iphdr));
 	}
-	/* GRO sets these, and nobody clears them */
+	/* GRO sets this, and it is not cleared on forwarding */
 	if (p->in_gre || p->was_in_gre)
 		skb_set_inner_protocol(skb, htons(ETH_P_IP));
 	if (p->in_gre)

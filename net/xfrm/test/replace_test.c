@@ -18,7 +18,9 @@ struct add_param {
 	int err, found;
 };
 
-/* Each adds one of mark 5/0xff; @found: of the two, -1: the new one. */
+/* An SA with mark 5/0xff is added beside these. @found: the one that packets find
+ * then; -1: the new one
+ */
 static const struct add_param add_params[] = {
 	{ "INVALID of any mark, before a VALID one",
 	  { { XFRM_STATE_INVALID, XFRM_DEV_OFFLOAD_PACKET, NO_MARK, true },
@@ -79,16 +81,14 @@ static void add_replaces_its_own(struct kunit *test)
 
 	if (found)
 		xfrm_state_put(found);
-	if (p->err) {
-		x->km.state = XFRM_STATE_DEAD;
-		xfrm_state_put(x);
-	}
+	if (p->err)
+		fake_discard(x);
 	for (i = 0; i < 3; i++)
 		if (y[i])
 			xfrm_state_put(y[i]);
 }
 
-/* ... or what was to be replaced goes on blocking. */
+/* The addition fails, so the INVALID SA goes on blocking. */
 static void unbind_before_publish_replaces_nothing(struct kunit *test)
 {
 	struct xfrm_state *x = fake_sad_state(test), *old;
@@ -105,7 +105,7 @@ static void unbind_before_publish_replaces_nothing(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* A mark is a part of the name. */
+/* The mark is a part of the lookup key. */
 static void twin_has_the_same_mark(struct kunit *test)
 {
 	struct xfrm_state *x, *y = fake_sad_state(test);
@@ -117,13 +117,12 @@ static void twin_has_the_same_mark(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xfrm_state_has_twin(y));
 	y->mark.v = 3;
 	KUNIT_EXPECT_TRUE(test, xfrm_state_has_twin(y));
-	y->km.state = XFRM_STATE_DEAD;
-	xfrm_state_put(y);
+	fake_discard(y);
 }
 
-/* An SA in the SAD, and a request for one of its name, as XFRM_MSG_UPDSA and
- * XFRM_MSG_NEWSA construct it. The device of that request does not exist: it
- * fails if it is asked.
+/* An SA in the SAD, and its duplicate from a request, as XFRM_MSG_UPDSA and
+ * XFRM_MSG_NEWSA construct it. The device that the request names does not exist:
+ * the request fails if the duplicate goes to a device.
  */
 struct twins {
 	struct xfrm_state *x, *y;
@@ -171,7 +170,7 @@ static void drop_twins(struct twins *t)
 	xfrm_state_put(t->x);
 }
 
-/* Of the SAs that answer to a name, one that carries nothing is found first. */
+/* A larval SA with the same name is found first. */
 static void twin_behind_a_larval_one(struct kunit *test)
 {
 	struct xfrm_user_offload xuo = {
@@ -249,7 +248,7 @@ static void add_beside_a_valid_one(struct kunit *test)
 	drop_twins(&t);
 }
 
-/* It would be in software, and nobody asked for that. */
+/* The duplicate is not on a device: added, it would carry packets in software. */
 static void add_raced_by_an_unbind(struct kunit *test)
 {
 	struct twins t = new_twins(test);

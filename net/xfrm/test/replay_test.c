@@ -27,9 +27,7 @@ struct window_param {
 	u64 start;	/* the window's top before the first packet */
 };
 
-/* The first packet of all, the ones before the lower half wraps, and those far
- * from either.
- */
+/* From the first packet, just before the lower half wraps, and far from both. */
 static const struct window_param window_params[] = {
 	{ 32, false, 0 }, { 33, false, 0 }, { 64, false, 0 }, { 96, false, 0 },
 	{ 100, false, 0 }, { 1000, false, 0 },
@@ -92,7 +90,7 @@ static void receive_number(struct kunit *test, struct xfrm_state *x,
 	expect_number(test, x, seen, number);
 }
 
-/* Everything that the window holds, asked for after each packet. */
+/* After each packet, check all numbers in the window. */
 static void window_refuses_what_came(struct kunit *test)
 {
 	static const u8 steps[] = { 1, 1, 3, 1, 7, 2, 40, 1, 5, 1, 120, 1, 33 };
@@ -112,7 +110,7 @@ static void window_refuses_what_came(struct kunit *test)
 	for (i = 0; i < 4 * ARRAY_SIZE(steps); i++) {
 		number += steps[i % ARRAY_SIZE(steps)];
 		receive_number(test, x, seen, number);
-		/* late ones */
+		/* a late packet */
 		if (i % 3 == 2 && number - 2 > p->start)
 			receive_number(test, x, seen, number - 2);
 		n = seen->top - min(seen->top, p->window);
@@ -123,7 +121,7 @@ static void window_refuses_what_came(struct kunit *test)
 	fake_discard(x);
 }
 
-/* A jump over most of the numbers that the lower half has. */
+/* The number jumps over most of the range of the lower half. */
 static void window_after_a_jump(struct kunit *test)
 {
 	struct xfrm_state *x = replay_state(test, 100, true);
@@ -163,7 +161,7 @@ static const struct xfrm_type counted_type = {
 struct oseq_param {
 	const char *name;
 	u64 last;	/* before the packet */
-	u32 segments;	/* 0: software, which does one packet at a time */
+	u32 segments;	/* 0: in software, one packet at a time */
 	bool told;
 	bool refused;
 };
@@ -276,8 +274,8 @@ static void device_is_told_of_numbers(struct kunit *test)
 
 /* --- numbers that come from a device */
 
-/* The SA that took over a device's numbers has to refuse what the device
- * received, and only that.
+/* An SA that took over a device's numbers refuses what the device received, and
+ * only that.
  */
 struct adopt_param {
 	const char *name;
@@ -366,7 +364,7 @@ static void adopt_goes_on_sending(struct kunit *test)
 	fake_discard(x);
 }
 
-/* Without ESN there is no upper half, whatever holds the numbers. */
+/* Without ESN there is no upper half, whichever structure has the numbers. */
 static void adopt_without_esn(struct kunit *test)
 {
 	struct xfrm_dev_counters final = {
@@ -386,7 +384,7 @@ static void adopt_without_esn(struct kunit *test)
 	spin_unlock_bh(&x->lock);
 	KUNIT_EXPECT_EQ(test, esn.oseq, 0xfffffffe);
 	KUNIT_EXPECT_EQ(test, esn.oseq_hi, 0);
-	/* what was counted before stays, each time */
+	/* the final counters are added each time */
 	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 2001);
 	KUNIT_EXPECT_EQ(test, x->curlft.packets, 22);
 	x->replay_esn = NULL;

@@ -13,7 +13,7 @@
 
 #define PATH_SAS	2
 
-/* The SAs that a packet came through, the outermost first: -1 ends them. */
+/* The SAs that decrypted a packet, the outermost first; -1 ends the list. */
 struct sa_path {
 	s8 sa[PATH_SAS];
 };
@@ -126,9 +126,9 @@ static struct sk_buff *new_frag(struct kunit *test, u16 id, int nr,
 	return skb;
 }
 
-/* What the reassembly of IPv4 makes of three fragments: in each order, the odd
- * one in each place. A fragment that finds its datagram refused waits for the
- * others until a timer drops it, so each datagram has an ID of its own.
+/* IPv4 reassembles three fragments, in each order, with the odd one in each place.
+ * Fragments of a refused datagram wait for a timer, so each datagram has an ID of
+ * its own.
  */
 static void frags_of_one_path(struct kunit *test)
 {

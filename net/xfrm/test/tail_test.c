@@ -56,7 +56,7 @@ static void with_esn(struct kunit *test, struct xfrm_state *x, u32 window)
 	x->props.flags |= XFRM_STATE_ESN;
 }
 
-/* The part of an addition that asks. */
+/* The first part of an addition: look for the tail of the key. */
 static int meet(struct kunit *test, struct xfrm_state *x, u8 type)
 {
 	struct xfrm_user_offload xuo = {};
@@ -76,7 +76,7 @@ static int offload(struct kunit *test, struct xfrm_state *x, u8 type)
 	return xfrm_offload_add_state(x, NULL);
 }
 
-/* The rest of it. */
+/* The second part: offload, insert, publish. */
 static void add(struct kunit *test, struct xfrm_state *x, u8 type)
 {
 	if (type != SOFTWARE && !xfrm_state_is_invalid(x))
@@ -110,7 +110,7 @@ static void stopped_at(struct kunit *test, u8 dir, u64 seq)
 	delete(x);
 }
 
-/* Another SA with the key goes on behind @oseq. */
+/* The next SA with the key starts after @oseq. */
 static void goes_on_at(struct kunit *test, int spi, u8 type, u32 oseq)
 {
 	struct xfrm_state *y = make(test, OUT, spi);
@@ -125,7 +125,7 @@ static const char *sentence(struct kunit *test)
 	return extack._msg ?: "";
 }
 
-/* none: as asked, and without a word */
+/* Without a tail an SA is added as requested, without a message. */
 static void tail_none(struct kunit *test)
 {
 	struct xfrm_state *out = make(test, OUT, 0), *in = make(test, IN, 1);
@@ -142,7 +142,7 @@ static void tail_none(struct kunit *test)
 	fake_discard(in);
 }
 
-/* One that was not added says nothing to the next one. */
+/* An SA whose addition failed leaves no tail. */
 static void tail_of_a_failure(struct kunit *test)
 {
 	struct xfrm_state *x = make(test, OUT, 0), *y = make(test, OUT, 0);
@@ -157,7 +157,7 @@ static void tail_of_a_failure(struct kunit *test)
 	fake_discard(y);
 }
 
-/* Nor one that a device had, and that did not get into the SAD. */
+/* Nor does one that a device held, and that was not inserted into the SAD. */
 static void tail_of_one_that_was_never_there(struct kunit *test)
 {
 	struct xfrm_state *x = make(test, OUT, 0);
@@ -171,8 +171,8 @@ static void tail_of_one_that_was_never_there(struct kunit *test)
 	goes_on_at(test, 0, CRYPTO, 0);
 }
 
-/* PENDING, then FINAL: the hardware has stopped when it tells, and is asked
- * before its entry is erased.
+/* The number is final only after the hardware stopped, and is read before the
+ * entry is deleted; an addition waits for it.
  */
 static void tail_final_out(struct kunit *test)
 {
@@ -230,7 +230,7 @@ static void tail_final_esn(struct kunit *test)
 	xfrm_tail_forget(y);
 	fake_discard(y);
 
-	/* without ESN there is no number behind it */
+	/* without ESN no number is left */
 	y = make(test, OUT, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), -EKEYEXPIRED);
 	fake_discard(y);
@@ -269,7 +269,7 @@ static void last_number_is_told(struct kunit *test)
 	delete(x);
 }
 
-/* Crypto offload: what software counted, and nothing is waited for. */
+/* Crypto offload: software has the number, and an addition does not wait. */
 static void tail_final_crypto(struct kunit *test)
 {
 	struct xfrm_state *x = added(test, OUT, 0, CRYPTO);
@@ -280,7 +280,7 @@ static void tail_final_crypto(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_unbind, 0);
 }
 
-/* An SA in software that met the tail belongs to it. */
+/* An SA in software that took the number over updates the tail. */
 static void tail_goes_on_in_software(struct kunit *test)
 {
 	struct xfrm_state *y;
@@ -293,7 +293,7 @@ static void tail_goes_on_in_software(struct kunit *test)
 	goes_on_at(test, 0, PACKET, 60);
 }
 
-/* Inbound: the device has 38 and 40 of 40; 39 may still come. */
+/* Inbound: the device received 38 and 40. */
 static void tail_final_in(struct kunit *test)
 {
 	struct xfrm_state *y;
@@ -330,7 +330,7 @@ static void tail_final_in_esn(struct kunit *test)
 	fake_discard(y);
 }
 
-/* What the smaller window has lost counts as seen in the larger one. */
+/* Numbers that fell out of the smaller window count as received in the larger. */
 static void tail_final_in_larger_window(struct kunit *test)
 {
 	struct xfrm_replay_state_esn *esn;
@@ -352,7 +352,7 @@ static void tail_final_in_larger_window(struct kunit *test)
 	fake_discard(y);
 }
 
-/* What is asked for may be the higher one. */
+/* The requested number may be the higher one. */
 static void tail_final_in_asks_for_more(struct kunit *test)
 {
 	struct xfrm_state *y;
@@ -364,12 +364,12 @@ static void tail_final_in_asks_for_more(struct kunit *test)
 	y->replay.bitmap = BIT(1);
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
 	KUNIT_EXPECT_EQ(test, y->replay.seq, 50);
-	/* 49 and 40, and what the window of 32 of the tail has lost: none here */
+	/* 49 and 40; the window of the tail has lost none */
 	KUNIT_EXPECT_EQ(test, y->replay.bitmap, BIT(1) | BIT(10));
 	fake_discard(y);
 }
 
-/* One without a window has seen nothing, and makes nothing unseen. */
+/* An SA without a window leaves the window of the tail as it is. */
 static void tail_in_without_a_window(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -388,7 +388,7 @@ static void tail_in_without_a_window(struct kunit *test)
 	fake_discard(y);
 }
 
-/* A frame of another SPI is not authentic: the peer may begin anew. */
+/* Inbound, another SPI is another number space: old frames are not authentic. */
 static void tail_in_of_another_spi(struct kunit *test)
 {
 	struct xfrm_state *y;
@@ -428,13 +428,13 @@ static void unknown(struct kunit *test, u8 dir, u8 type)
 	KUNIT_EXPECT_FALSE(test, y->invalid.exact);
 	KUNIT_EXPECT_TRUE(test, y->km.dying);
 	KUNIT_EXPECT_TRUE(test, strstr(sentence(test), "rekeyed"));
-	/* it is in the SAD, and does not become VALID */
+	/* it is inserted, and stays INVALID */
 	add(test, y, type);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_NULL(test, y->xso.dev);
 	delete(y);
 
-	/* nor does the next one */
+	/* so does the next one */
 	y = make(test, dir, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, type), 0);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
@@ -463,8 +463,8 @@ static void tail_unknown_of_an_old_driver(struct kunit *test)
 	unknown(test, IN, PACKET);
 }
 
-/* The device says that an SA is broken while it is added. Under packet offload it
- * may have used the key, and has not said how far.
+/* The driver reports an SA broken inside its add callback. With packet offload the
+ * device may have used the key up to an unknown number.
  */
 static void tail_of_one_broken_when_added(struct kunit *test)
 {
@@ -493,7 +493,7 @@ static void tail_of_one_broken_when_added(struct kunit *test)
 	}
 }
 
-/* LIVE */
+/* The key is in use. */
 static void tail_live(struct kunit *test)
 {
 	static const u8 dirs[] = { OUT, IN };
@@ -513,14 +513,14 @@ static void tail_live(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), -EEXIST);
 		fake_discard(y);
 
-		/* another SPI is as today */
+		/* another SPI is accepted */
 		y = make(test, dirs[i], 1);
 		KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
 		KUNIT_EXPECT_EQ(test, y->replay.oseq, 0);
 		xfrm_tail_forget(y);
 		fake_discard(y);
 
-		/* one that updates it brings no numbers */
+		/* an update of the SA does not get a tail */
 		y = make(test, dirs[i], 0);
 		KUNIT_EXPECT_EQ(test, meet(test, y, PACKET), 0);
 		KUNIT_EXPECT_NULL(test, y->invalid.tail);
@@ -529,7 +529,7 @@ static void tail_live(struct kunit *test)
 	}
 }
 
-/* Many SPIs, so that some have the place of the first one in the table. */
+/* Some of many SPIs share a hash chain with the first one. */
 static void tail_live_of_many_spis(struct kunit *test)
 {
 	struct xfrm_state *x = added(test, OUT, 0, CRYPTO), *y;
@@ -556,7 +556,7 @@ static struct xfrm_algo *cipher(struct kunit *test, u8 byte)
 	return algo;
 }
 
-/* The key of a cipher counts, whatever authenticates beside it. */
+/* The key of the cipher names a tail, not that of the authentication. */
 static void tail_of_a_cipher(struct kunit *test)
 {
 	struct xfrm_state *x[3];
@@ -584,7 +584,7 @@ static void tail_of_a_cipher(struct kunit *test)
 	fake_discard(x[2]);
 }
 
-/* One key for both directions, as people have it who type it. */
+/* One key may be used in both directions, as in configurations by hand. */
 static void tail_live_reverse(struct kunit *test)
 {
 	struct xfrm_state *x = added(test, OUT, 0, CRYPTO), *y;
@@ -594,7 +594,7 @@ static void tail_live_reverse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
 	fake_discard(y);
 
-	/* one that says its direction need not be guessed by its addresses */
+	/* the direction, if known, counts, not the addresses */
 	y = make(test, IN, 0);
 	y->id.daddr.a4 = ELSEWHERE;
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
@@ -602,7 +602,7 @@ static void tail_live_reverse(struct kunit *test)
 	delete(x);
 }
 
-/* An unbind is an end, too: exact, or not. */
+/* An unbind leaves a tail, exact or not. */
 static void tail_after_an_unbind(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -621,7 +621,7 @@ static void tail_after_an_unbind(struct kunit *test)
 	fake.unbind_says = -EOPNOTSUPP;
 	x = added(test, OUT, 0, PACKET);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
-	/* also in its own place */
+	/* even if it replaces the INVALID SA */
 	y = make(test, OUT, 0);
 	KUNIT_EXPECT_EQ(test, meet(test, y, SOFTWARE), 0);
 	KUNIT_EXPECT_EQ(test, y->invalid.reason, XFRM_INVALID_TAIL);
@@ -629,7 +629,7 @@ static void tail_after_an_unbind(struct kunit *test)
 	delete(x);
 }
 
-/* A suspended SA has told its numbers, goes on, and tells them again. */
+/* A suspended SA still uses its key: the tail is final after its deletion only. */
 static void tail_of_a_suspended(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -669,7 +669,7 @@ static void tail_of_one_deleted_while_suspended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_unbind, 1);
 }
 
-/* A clone is the handover of the key, not another user of it. */
+/* A clone takes the key over. */
 static void tail_of_a_clone(struct kunit *test)
 {
 	struct xfrm_state *x = added(test, OUT, 0, CRYPTO);
@@ -692,7 +692,9 @@ static void tail_of_a_clone(struct kunit *test)
 	fake_discard(y);
 }
 
-/* An INVALID SA is no way around what its key did since. */
+/* A clone of an INVALID SA starts after the numbers that its key was used for
+ * since.
+ */
 static void tail_of_a_late_clone(struct kunit *test)
 {
 	struct xfrm_state *x, *y, *xc = make(test, OUT, 0);
@@ -719,7 +721,7 @@ static void tail_of_a_late_clone(struct kunit *test)
 	delete(x);
 }
 
-/* Nor if it is not known what it did. */
+/* It is refused if these numbers are unknown. */
 static void tail_of_a_late_clone_is_unknown(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -739,7 +741,7 @@ static void tail_of_a_late_clone_is_unknown(struct kunit *test)
 	delete(x);
 }
 
-/* An SA in software goes to a device: what is known about its key stays known. */
+/* An SA in software that goes to a device does not reset the tail of its key. */
 static void tail_of_one_that_goes_to_a_device(struct kunit *test)
 {
 	struct xfrm_user_offload xuo = {};
@@ -768,7 +770,7 @@ static u32 oseq_of_key(struct kunit *test, u32 key)
 	return oseq;
 }
 
-/* Many inbound ones cannot push out one that is outbound; outbound ones can. */
+/* Inbound tails do not evict an outbound one. */
 static void tail_evicts_inbound_first(struct kunit *test)
 {
 	unsigned long before = xfrm_tail_evicted(&init_net);
@@ -793,7 +795,7 @@ static void tail_evicts_inbound_first(struct kunit *test)
 		if (!(i % 256))
 			xfrm_flush_gc();
 	}
-	/* none was kept long enough before the last one came, unless it is slow */
+	/* if all were added before the first one expired, 8 had to go */
 	if (time_before(jiffies, start + 9 * HZ))
 		KUNIT_EXPECT_GE(test, xfrm_tail_evicted(&init_net), before + 8);
 	KUNIT_EXPECT_EQ(test, oseq_of_key(test, 0xa0000000), 5);

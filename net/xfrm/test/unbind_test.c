@@ -17,7 +17,7 @@ static void unbind_tears_down_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->invalid.exact);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 41);
 	KUNIT_EXPECT_EQ(test, x->curlft.bytes, 100);
-	/* what was not read before, and the one after that */
+	/* ten that were not read before, and the final one */
 	KUNIT_EXPECT_EQ(test, x->curlft.packets, 11);
 	KUNIT_EXPECT_NULL(test, x->xso.dev);
 
@@ -30,7 +30,7 @@ static void unbind_tears_down_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_free, 1);
 }
 
-/* A device that leaves is set down first. */
+/* A device that is unregistered is set down first: the reason names the cause. */
 static void down_tells_what_is_behind_it(struct kunit *test)
 {
 	static const enum xfrm_invalid_reason reasons[] = {
@@ -56,7 +56,7 @@ static void down_tells_what_is_behind_it(struct kunit *test)
 	}
 }
 
-/* Whoever passed a test before the fence is in an RCU read-side section. */
+/* A context that passed a test before the fence is in an RCU read-side section. */
 static void unbind_drains_before_it_stops(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -76,6 +76,8 @@ static void unbind_without_counters_is_not_exact(struct kunit *test)
 	fake.seq = 41;
 	fake.unbind_says = -EOPNOTSUPP;
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, fake.state_unbind, 1);
 	KUNIT_EXPECT_FALSE(test, x->invalid.exact);
 	KUNIT_EXPECT_EQ(test, x->replay.oseq, 7);
 	fake_drop_state(x);
@@ -196,6 +198,7 @@ static void unbind_waits_for_no_other_device(struct kunit *test)
 	get_state_synchronize_rcu_full(&fake.grace);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_FALSE(test, fake_slow.back);
+	KUNIT_EXPECT_TRUE(test, fake.delete_drained);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 1);
 	KUNIT_EXPECT_EQ(test, fake.state_free, 1);
 	KUNIT_EXPECT_EQ(test, fake.policy_delete, 1);
@@ -205,7 +208,7 @@ static void unbind_waits_for_no_other_device(struct kunit *test)
 	fake_slow_exit();
 }
 
-/* Nothing of the driver's may run when the device goes. */
+/* No callback of the driver runs after an unbind. */
 static void unbind_waits_for_its_own_callbacks(struct kunit *test)
 {
 	fake_slow_init(test);
@@ -218,9 +221,7 @@ static void unbind_waits_for_its_own_callbacks(struct kunit *test)
 	fake_slow_exit();
 }
 
-/* Where nothing may sleep, and no lock may be taken that others take with
- * interrupts on.
- */
+/* A driver may report it with interrupts off. */
 static void broken_sa_is_invalid(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);

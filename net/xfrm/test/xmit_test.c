@@ -54,8 +54,8 @@ static void packet_at_the_wrong_device_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* A VLAN leads to the device below it. Not to another one, which may have a VLAN
- * of that number, too.
+/* A VLAN leads to the device below it only. Another device may have a VLAN with
+ * the same ID.
  */
 static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 {
@@ -86,15 +86,15 @@ static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 		skb->dev = vlan[i];
 		skb = fake_last_stop(skb, x);
 		KUNIT_EXPECT_EQ(test, !skb, i);
-		/* the device below asks again */
+		/* it is tested again at the device below */
 		if (skb)
 			KUNIT_EXPECT_NOT_NULL(test, xfrm_offload(skb));
 		kfree_skb(skb);
 
-		/* the notifiers of an unregistration would take it for one of theirs */
+		/* it is not registered with the VLAN code, whose notifier would act */
 		vlan[i]->priv_flags &= ~IFF_802_1Q_VLAN;
 	}
-	/* nor does a device lead on that is neither VLAN nor bridge nor bond */
+	/* a device that is neither VLAN, bridge nor bond leads to none */
 	skb = fake_packet(test, x);
 	skb->dev = vlan[0];
 	KUNIT_EXPECT_NULL(test, fake_last_stop(skb, x));
@@ -112,7 +112,7 @@ static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 	fake.refs = netdev_refcnt_read(fake.dev);
 }
 
-/* The device transforms it last: what is to be done after that, it cannot do. */
+/* Packet offload is the last transformation of a packet. */
 static void packet_of_nested_sas_is_dropped(struct kunit *test)
 {
 	static struct dst_ops ops = { .family = AF_INET };
@@ -125,7 +125,7 @@ static void packet_of_nested_sas_is_dropped(struct kunit *test)
 	child = kunit_kzalloc(test, sizeof(*child), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bundle);
 	KUNIT_ASSERT_NOT_NULL(test, child);
-	/* the bundle is the test's: no reference is the last */
+	/* the test owns the bundle: no put frees it */
 	rcuref_init(&bundle->u.dst.__rcuref, 100);
 	bundle->u.dst.ops = &ops;
 	bundle->u.dst.xfrm = x;
@@ -164,7 +164,7 @@ static void queued_crypto_packet_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* The device may be live again when a packet that saw the fence gets there. */
+/* The fence alone is enough: the device may be live again. */
 static void crypto_packet_that_saw_the_fence_is_dropped(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
@@ -176,8 +176,8 @@ static void crypto_packet_that_saw_the_fence_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* By an ordinary deletion, or a rekey: the hardware is about to forget it, and
- * the packet's payload is clear. It has its ESP header already.
+/* The SA is deleted, for instance by a rekey, while a packet that has its ESP
+ * header, and a payload in clear, is queued.
  */
 static void queued_crypto_packet_of_a_deleted_sa_is_dropped(struct kunit *test)
 {
@@ -198,7 +198,7 @@ static void queued_crypto_packet_of_a_deleted_sa_is_dropped(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* The SA is where it was; the packet is not. */
+/* The packet is at another device than its SA. */
 static void crypto_packet_at_the_wrong_device_is_dropped(struct kunit *test)
 {
 	struct net_device *other = fake_netdev(test, "other%d", &fake_ops);
@@ -216,7 +216,7 @@ static void crypto_packet_at_the_wrong_device_is_dropped(struct kunit *test)
 	skb->dev = other;
 	KUNIT_EXPECT_NULL(test, fake_validate(skb));
 
-	/* the SA has moved to the next slave, where it is offloaded again */
+	/* the SA is restored on the next slave, the packet is at the old one */
 	skb = fake_packet(test, x);
 	xfrm_offload(skb)->flags |= XFRM_XMIT;
 	skb->dev = fake.lower;
@@ -232,8 +232,8 @@ static void crypto_packet_at_the_wrong_device_is_dropped(struct kunit *test)
 	free_netdev(other);
 }
 
-/* It has passed esp_xmit(), which is not asked twice: the flag says so. It may
- * wait in the queue of a bond's slave all the same.
+/* The flag says that the packet has passed esp_xmit(), which does not run twice.
+ * The packet may still wait in the queue of a slave.
  */
 static void queued_crypto_packet_is_dropped_below_a_bond(struct kunit *test)
 {
@@ -282,7 +282,7 @@ static int async_xmit(struct xfrm_state *x, struct sk_buff *skb,
 
 static const struct xfrm_type_offload async_offload = { .xmit = async_xmit };
 
-/* What waits for another driver is no reason to send a packet as it is. */
+/* A backlog of packets of other devices does not let a packet pass in clear. */
 static void backlog_without_a_queue(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
@@ -309,7 +309,7 @@ static void backlog_without_a_queue(struct kunit *test)
 	rcu_read_unlock_bh();
 
 	kfree_skb(waits);
-	/* xfrm_dev_resume() would: of the device that crypto comes back to */
+	/* xfrm_dev_resume() would drop the reference to the device */
 	if (crypto_has)
 		__dev_put(fake.dev);
 	kfree_skb(skb);
@@ -319,7 +319,9 @@ static void backlog_without_a_queue(struct kunit *test)
 
 /* --- policies that are deleted or replaced */
 
-/* Its SA lives on, but hardware without the policy sends the packet as it is. */
+/* The SA is still offloaded, but without the policy the hardware sends the packet
+ * in clear.
+ */
 static void packet_of_a_deleted_policy_is_dropped(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -333,7 +335,7 @@ static void packet_of_a_deleted_policy_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* @n policies, whose indices are @from and what follows. */
+/* Add and delete @n policies with indices from @from. */
 static void delete_policies(struct kunit *test, u32 from, u32 n)
 {
 	struct xfrm_policy *xp;
@@ -371,7 +373,7 @@ static void deletion_drops_what_it_concerns(struct kunit *test)
 	u32 shift = p - deletion_params;
 	struct sk_buff *skb, *passed;
 
-	/* Wherever the record begins. */
+	/* the record is a ring: try each place as its begin */
 	delete_policies(test, 100, 5 * shift);
 	skb = fake_packet(test, x);
 	xfrm_offload(skb)->seq.hi = p->index;
@@ -382,7 +384,7 @@ static void deletion_drops_what_it_concerns(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* The name may be given again: later packets are of the new one. */
+/* An index may be used again: later packets belong to the new policy. */
 static void deletion_before_the_mark_drops_nothing(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -413,7 +415,7 @@ static void deletion_on_another_device_drops_nothing(struct kunit *test)
 	free_netdev(other);
 }
 
-/* What a daemon does with XFRM_MSG_UPDPOLICY when it rekeys. */
+/* XFRM_MSG_UPDPOLICY, as a daemon sends it when it rekeys */
 static void replaced_policy_drops_nothing(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -427,7 +429,7 @@ static void replaced_policy_drops_nothing(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, fake_last_stop(skb, x), skb);
 	kfree_skb(skb);
 
-	/* what blocks sends nothing either */
+	/* a policy that blocks sends nothing in clear either */
 	skb = fake_packet(test, x);
 	xp = by;
 	by = fake_policy(test);
@@ -443,7 +445,7 @@ static void replaced_policy_drops_nothing(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* It protects nothing that leaves. */
+/* An inbound policy does not protect outbound packets. */
 static void deleted_inbound_policy_drops_nothing(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -458,7 +460,7 @@ static void deleted_inbound_policy_drops_nothing(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* By one of another device. */
+/* The new policy is on another device. */
 static void policy_replaced_on_another_device(struct kunit *test)
 {
 	struct net_device *other = fake_netdev(test, "other%d", &fake_ops);
@@ -476,7 +478,7 @@ static void policy_replaced_on_another_device(struct kunit *test)
 	free_netdev(other);
 }
 
-/* By one that lets packets pass as they are, or that the hardware has not. */
+/* The new policy lets packets pass in clear, or is not on the hardware. */
 static void policy_replaced_by_another_kind(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -500,7 +502,7 @@ static void policy_replaced_by_another_kind(struct kunit *test)
 
 /* --- packets that are copied, requeued or changed */
 
-/* A copy of a packet shares its mark, and may go to another device. */
+/* A copy of a packet shares its sec_path, and may go to another device. */
 static void copy_of_a_packet_keeps_its_mark(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -535,7 +537,7 @@ static const __be16 packet_protocols[] = {
 	htons(ETH_P_IPV6),
 };
 
-/* Does a packet pass of which @len octets at @at are other ones? */
+/* Does a packet pass after @len octets at @at are replaced? */
 static bool passes_with(struct kunit *test, struct xfrm_state *x,
 			__be16 protocol, int at, int len, const void *octets)
 {
@@ -548,7 +550,7 @@ static bool passes_with(struct kunit *test, struct xfrm_state *x,
 	return skb;
 }
 
-/* What hardware compares is what the policy was found for. */
+/* The fields that hardware compares are those that the policy was found for. */
 static void changed_packet_is_dropped(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -585,7 +587,7 @@ static void changed_packet_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* Hardware looks behind one tag, which it writes itself. */
+/* Hardware finds the IP header behind no tag but the one that it inserts. */
 static void hidden_packet_is_dropped(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -622,7 +624,7 @@ static void hidden_packet_is_dropped(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* The stack cuts it after the policy was found by all of it. */
+/* The stack fragments a packet after the policy was found. */
 static void later_fragment_has_no_ports(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -644,7 +646,7 @@ static void later_fragment_has_no_ports(struct kunit *test)
 	fake_drop_state(x);
 }
 
-/* It was marked when there was nothing that could change it. */
+/* The packet was marked before anything that can change packets was set up. */
 static void unrecorded_packet_is_dropped_once_watched(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -668,7 +670,7 @@ static int behind_hooks(struct sk_buff *skb)
 	return err;
 }
 
-/* tc and netfilter changed it: the sender is told, if it was marked. */
+/* tc or netfilter changed the packet: the sender of a marked one is told. */
 static void egress_tells_the_sender(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
