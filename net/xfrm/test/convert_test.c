@@ -5,9 +5,9 @@
 
 #include "fake.h"
 
-/* Offloaded policies win over software policies of any priority, and a converted
- * one still does. 'o' is offloaded to another device, 's' is in software, '*' is
- * converted.
+/* Offloaded policies win over software policies of any priority, and a
+ * converted one still does. 'o' is offloaded to another device, 's' is in
+ * software, '*' is converted.
  */
 struct convert_param {
 	const char *name, *chain;

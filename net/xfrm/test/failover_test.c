@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of failover and reload: SAs and policies are suspended, and restored
- * on the same hardware or on another device below.
+/* KUnit tests of failover and reload: SAs and policies are suspended, and
+ * restored on the same hardware or on another device below.
  */
 
 #include "fake.h"
@@ -56,9 +56,9 @@ static void restore_fails_what_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.policy_delete, 1);
 }
 
-/* Without an outbound policy the new hardware sends its packets in clear: its SAs
- * become INVALID, so that packets that are marked already are dropped. An inbound
- * policy protects nothing that is sent.
+/* Without an outbound policy the new hardware sends its packets in clear: its
+ * SAs become INVALID, so that packets that are marked already are dropped. An
+ * inbound policy protects nothing that is sent.
  */
 static void restore_refuses_the_policy(struct kunit *test, u8 dir)
 {
@@ -165,8 +165,8 @@ static void restore_meets_a_deletion(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-/* The driver reports the SA broken inside its add callback: no packet uses it from
- * then on, and the work, which waits for RTNL, unbinds it.
+/* The driver reports the SA broken inside its add callback: no packet uses it
+ * from then on, and the work, which waits for RTNL, unbinds it.
  */
 static void restore_of_a_broken_sa(struct kunit *test)
 {
@@ -392,7 +392,9 @@ static bool held_on_lower(struct net_device *dev, struct net_device *lower)
 	return on;
 }
 
-/* A lower device that goes away finds all that an upper device still has on it. */
+/* A lower device that goes away finds all that an upper device still has on
+ * it.
+ */
 static void lower_device_sees_the_deleted(struct kunit *test)
 {
 	struct xfrm_state *x;

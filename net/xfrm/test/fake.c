@@ -263,7 +263,8 @@ void fake_slow_wait(struct kunit *test)
 						    10 * HZ), 0);
 }
 
-/* Begin the deletion of an SA that does not end before the device is released. */
+/* Begin the deletion of an SA that does not end before the device is released.
+ */
 void fake_slow_delete(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state_on(test, fake_slow.dev,
@@ -323,7 +324,7 @@ void fake_replay_esn(struct kunit *test, struct xfrm_state *x, u32 window)
 	KUNIT_ASSERT_NOT_NULL(test, x->preplay_esn);
 }
 
-/* What a request for outbound offload does before it asks the driver. */
+/* What a request for outbound offload does before it calls the driver */
 void fake_hold(struct xfrm_dev_offload *xdo, struct net_device *dev, u8 type)
 {
 	xdo->dev = dev;
@@ -475,7 +476,7 @@ struct xfrm_state *fake_sad_state(struct kunit *test)
 	return x;
 }
 
-/* A policy that asks for one of these SAs. */
+/* A policy whose template these SAs fit. */
 struct xfrm_policy *fake_sad_policy(struct kunit *test)
 {
 	struct xfrm_policy *pol = fake_policy_alloc(test);
@@ -493,7 +494,7 @@ struct xfrm_policy *fake_sad_policy(struct kunit *test)
 	return pol;
 }
 
-/* One in the SAD. It claims to be offloaded; no device holds it. */
+/* One in the SAD. It has the type of offload only; no device holds it. */
 struct xfrm_state *fake_insert(struct kunit *test, u8 state, u8 type)
 {
 	struct xfrm_state *x = fake_sad_state(test);
@@ -631,7 +632,9 @@ void fake_put_packet(struct sk_buff *skb, __be16 protocol)
 	ports[1] = htons(2000);
 }
 
-/* A packet on its way to the hardware, as xfrm_packet_offload_mark() leaves it. */
+/* A packet on its way to the hardware, as xfrm_packet_offload_mark() leaves
+ * it.
+ */
 struct sk_buff *fake_packet_of(struct kunit *test, struct xfrm_state *x,
 			       __be16 protocol, bool by_ports)
 {

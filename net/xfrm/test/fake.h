@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the unit tests of net/xfrm share. Each test has one fake device, and uses
- * the tables of init_net.
+/* What the unit tests of net/xfrm share. Each test has one fake device, and
+ * uses the tables of init_net.
  */
 #ifndef _NET_XFRM_TEST_FAKE_H
 #define _NET_XFRM_TEST_FAKE_H
@@ -31,23 +31,23 @@ struct fake_device {
 	int policy_add, policy_delete, policy_free;
 
 	/* what an addition gets */
-	int room, full;	/* unless 0: so many SAs; what one more gets */
+	int room, full;	/* if not 0: SAs that fit; the error for one more */
 	int refuse, refuse_policy;
-	struct net_device *lower;	/* the device below that holds its SAs */
+	struct net_device *lower;	/* the device below, with its SAs */
 
 	/* what it reports */
 	int unbind_says;	/* what xdo_dev_state_unbind returns */
-	u64 seq, late;	/* its last number, and how many follow until it stops */
+	u64 seq, late;	/* its last number; how many follow until it stops */
 	u32 window;	/* the first 32 bits of its replay window */
-	u64 bytes, packets;	/* when it stops */
-	u64 unread;	/* packets, before, and once */
-	bool shows_numbers;	/* before */
+	u64 bytes, packets;	/* that it counted, when it stops */
+	u64 unread;	/* packets that its statistics show next */
+	bool shows_numbers;	/* its statistics show @seq and @window */
 
-	/* Had the test's grace period ended when it was called? */
-	struct rcu_gp_oldstate grace;
+	struct rcu_gp_oldstate grace;	/* set by the test */
+	/* whether @grace had ended when the callback was called */
 	bool unbind_drained, delete_drained, free_drained;
 	bool unbind_first;	/* xdo_dev_state_unbind before the deletion */
-	struct completion freed;
+	struct completion freed;	/* by xdo_dev_state_free */
 
 	/* called in its callbacks */
 	void (*in_state_add)(struct xfrm_state *x);
@@ -59,15 +59,15 @@ extern struct fake_device fake;
 extern const struct xfrmdev_ops fake_ops;
 extern const struct xfrmdev_ops fake_old_ops;
 
-/* init and exit of a suite: the device, and nothing of it may be left */
+/* init and exit of a suite: the device, to which no reference may be left */
 int fake_init(struct kunit *test);
 void fake_exit(struct kunit *test);
 
-/* another device; free_netdev() ends it */
+/* Another device; the test calls free_netdev(). */
 struct net_device *fake_netdev(struct kunit *test, const char *name,
 			       const struct xfrmdev_ops *ops);
 
-/* where a device is looked for by its index, or has others above it */
+/* For tests that find a device by its index, or stack devices */
 void fake_register(struct kunit *test, struct net_device *dev);
 void fake_unregister(void);
 

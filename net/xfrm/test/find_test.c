@@ -88,7 +88,8 @@ static const struct named_param named_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(named, named_params, name);
 
-/* Invariant 11, with a template that names the SPI, as those of strongSwan do */
+/* Invariant 11, with a template that names the SPI, as those of strongSwan do
+ */
 static void larval_takes_no_name(struct kunit *test)
 {
 	const struct named_param *p = test->param_value;
@@ -293,7 +294,8 @@ static void mismatch_is_told(struct kunit *test)
 {
 	const struct mismatch_param *p = test->param_value;
 	struct find_ctx *ctx = test->priv;
-	unsigned long before = fake_mib(LINUX_MIB_XFRMOUTOFFLOADMISMATCH);
+	const int mib = LINUX_MIB_XFRMOUTOFFLOADMISMATCH;
+	unsigned long before = fake_mib(mib);
 	struct xfrm_state *x;
 	int err;
 
@@ -308,7 +310,7 @@ static void mismatch_is_told(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, sad_find(test, &err), p->err ? NULL : x);
 	KUNIT_EXPECT_EQ(test, err, p->err);
 	KUNIT_EXPECT_EQ(test, fake_km.acquire, p->larval);
-	KUNIT_EXPECT_EQ(test, fake_mib(LINUX_MIB_XFRMOUTOFFLOADMISMATCH) - before, p->counted);
+	KUNIT_EXPECT_EQ(test, fake_mib(mib) - before, p->counted);
 
 	/* it is refused if it is known when the policy is added */
 	ctx->tmpl->id.spi = SPI(0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of inbound packets: only the SA that decrypted a packet satisfies a
- * policy, and software decrypts nothing under an SA of packet offload.
+/* KUnit tests of inbound packets: only the SA that decrypted a packet
+ * satisfies a policy, and software decrypts nothing under an SA of packet
+ * offload.
  */
 
 #include <net/ip.h>
@@ -216,8 +217,8 @@ static struct xfrm_state *in_state(struct kunit *test, const struct in_param *p)
 	return x;
 }
 
-/* Set what a driver reports for packet offload. What the stack decrypted itself,
- * and crypto offload after decapsulation, has no such record.
+/* Set what a driver reports for packet offload. What the stack decrypted
+ * itself, and crypto offload after decapsulation, has no such record.
  */
 static void in_offloaded(struct kunit *test, struct sk_buff *skb,
 			 enum in_odd odd)
@@ -271,8 +272,8 @@ static bool in_check(struct sk_buff *skb)
 	return ok;
 }
 
-/* An inbound policy is satisfied by the SA that decrypted the packet, in the same
- * way for each kind of offload.
+/* An inbound policy is satisfied by the SA that decrypted the packet, in the
+ * same way for each kind of offload.
  */
 static void policy_wants_the_sa(struct kunit *test)
 {

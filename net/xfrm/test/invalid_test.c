@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of how an SA becomes INVALID: before it is in the SAD, while others
- * look at it, and what the key managers are told.
+/* KUnit tests of how an SA becomes INVALID: before it is in the SAD, while
+ * others look at it, and what the key managers are told.
  */
 
 #include <net/netlink.h>
@@ -99,7 +99,9 @@ static void invalid_is_in_no_cache(struct kunit *test)
 		hlist_del_init_rcu(&x->state_cache_input);
 }
 
-/* An SA that is looked at each time a lock is taken, as another CPU might look. */
+/* An SA that is looked at each time a lock is taken, as another CPU might
+ * look.
+ */
 static struct xfrm_state *watched;
 static int seen_invalid, seen_without_reason;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of XFRM_MSG_MIGRATE: several SAs and a policy go to other addresses,
- * all of them or none.
+/* KUnit tests of XFRM_MSG_MIGRATE: several SAs and a policy go to other
+ * addresses, all of them or none.
  */
 
 #include "fake.h"
@@ -13,7 +13,8 @@ static const struct xfrm_migrate migrate_both[] = {
 	{ .old_daddr.a4 = THERE, .old_saddr.a4 = HERE,
 	  .new_daddr.a4 = ELSEWHERE, .new_saddr.a4 = HERE,
 	  .old_family = AF_INET, .new_family = AF_INET,
-	  .proto = IPPROTO_ESP, .mode = XFRM_MODE_TRANSPORT, .reqid = REQID + 1 },
+	  .proto = IPPROTO_ESP, .mode = XFRM_MODE_TRANSPORT,
+	  .reqid = REQID + 1 },
 };
 
 static struct xfrm_policy *migrated_policy(struct kunit *test, u32 reqid)
@@ -63,9 +64,9 @@ static void look_at_the_first(struct xfrm_state *x)
 	carried_meanwhile = fake_carries(ELSEWHERE, SPI(0));
 }
 
-/* The device of the second SA cannot tell its last number. The clone of the first
- * one must not carry packets before that is known, or the numbers that the first
- * one is left with are wrong.
+/* The device of the second SA cannot tell its last number. The clone of the
+ * first one must not carry packets before that is known, or the numbers that
+ * the first one is left with are wrong.
  */
 static void migrate_of_two_second_fails(struct kunit *test)
 {
@@ -95,9 +96,10 @@ static void migrate_of_two_second_fails(struct kunit *test)
 /* A request that cannot succeed is refused before anything is touched. */
 static void migrate_of_two_first_is_untouched(struct kunit *test,
 					      struct xfrm_state *x,
-					      struct xfrm_state *y, u32 reqid)
+					      struct xfrm_state *y, u32 reqid,
+					      int err)
 {
-	KUNIT_EXPECT_LT(test, migrate(test, reqid, 2), 0);
+	KUNIT_EXPECT_EQ(test, migrate(test, reqid, 2), err);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_VALID);
 	KUNIT_EXPECT_FALSE(test, x->invalid.migrating);
@@ -115,7 +117,7 @@ static void migrate_old_driver(struct kunit *test)
 	fake.dev->xfrmdev_ops = &fake_old_ops;
 	x = fake_insert_real(test, SPI(0), REQID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
 	y = fake_insert_real(test, SPI(1), REQID + 1, XFRM_DEV_OFFLOAD_PACKET);
-	migrate_of_two_first_is_untouched(test, x, y, REQID);
+	migrate_of_two_first_is_untouched(test, x, y, REQID, -EOPNOTSUPP);
 }
 
 static void migrate_no_template(struct kunit *test)
@@ -123,8 +125,9 @@ static void migrate_no_template(struct kunit *test)
 	struct xfrm_state *x, *y;
 
 	x = fake_insert_real(test, SPI(0), REQID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
-	y = fake_insert_real(test, SPI(1), REQID + 1, XFRM_DEV_OFFLOAD_UNSPECIFIED);
-	migrate_of_two_first_is_untouched(test, x, y, REQID + 2);
+	y = fake_insert_real(test, SPI(1), REQID + 1,
+			     XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	migrate_of_two_first_is_untouched(test, x, y, REQID + 2, -ENODATA);
 }
 
 static void migrate_target_taken(struct kunit *test)
@@ -132,12 +135,13 @@ static void migrate_target_taken(struct kunit *test)
 	struct xfrm_state *x, *y, *taken;
 
 	x = fake_insert_real(test, SPI(0), REQID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
-	y = fake_insert_real(test, SPI(1), REQID + 1, XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	y = fake_insert_real(test, SPI(1), REQID + 1,
+			     XFRM_DEV_OFFLOAD_UNSPECIFIED);
 	taken = fake_real_state(test, SPI(1), REQID);
 	taken->id.daddr.a4 = ELSEWHERE;
 	taken->km.state = XFRM_STATE_ERROR;
 	xfrm_state_insert(taken);
-	migrate_of_two_first_is_untouched(test, x, y, REQID);
+	migrate_of_two_first_is_untouched(test, x, y, REQID, -EEXIST);
 }
 
 static void migrate_takes_both(struct kunit *test)
@@ -194,7 +198,8 @@ static const struct meant_param meant_params[] = {
 	{ "INVALID and VALID", { XFRM_STATE_VALID, XFRM_STATE_INVALID }, 0 },
 	{ "VALID and INVALID", { XFRM_STATE_INVALID, XFRM_STATE_VALID }, 1 },
 	{ "a larval one and VALID", { XFRM_STATE_VALID, XFRM_STATE_ACQ }, 0 },
-	{ "a larval one and INVALID", { XFRM_STATE_INVALID, XFRM_STATE_ACQ }, 0 },
+	{ "a larval one and INVALID",
+	  { XFRM_STATE_INVALID, XFRM_STATE_ACQ }, 0 },
 	{ "INVALID, expired, VALID",
 	  { XFRM_STATE_VALID, XFRM_STATE_EXPIRED, XFRM_STATE_INVALID }, 0 },
 	{ "the newest of those that are VALID",

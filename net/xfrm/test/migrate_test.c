@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of XFRM_MSG_MIGRATE_STATE: which SA it means, what it refuses, what
- * the new SA has, and what listeners are told.
+/* KUnit tests of XFRM_MSG_MIGRATE_STATE: which SA it means, what it refuses,
+ * what the new SA has, and what listeners are told.
  */
 
 #include <linux/net.h>
@@ -13,22 +13,23 @@
 /* A protocol of the test's own, whose init_state is watched */
 static int inits, inits_under_rtnl;
 
-static int fake_init_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
+static int watched_init_state(struct xfrm_state *x,
+			      struct netlink_ext_ack *extack)
 {
 	inits++;
 	inits_under_rtnl += rtnl_is_locked();
 	return 0;
 }
 
-static void fake_destructor(struct xfrm_state *x)
+static void watched_destructor(struct xfrm_state *x)
 {
 }
 
-static const struct xfrm_type fake_type = {
+static const struct xfrm_type watched_type = {
 	.owner		= THIS_MODULE,
 	.proto		= IPPROTO_ROUTING,
-	.init_state	= fake_init_state,
-	.destructor	= fake_destructor,
+	.init_state	= watched_init_state,
+	.destructor	= watched_destructor,
 };
 
 /* With one attribute; without one if @type is 0 */
@@ -226,7 +227,9 @@ static void keepalive_needs_encapsulation(struct kunit *test)
 	xfrm_state_put(x);
 }
 
-/* Loading a module for a type may take long, and a user namespace can ask for it. */
+/* Loading a module for a type may take long, and a user namespace can ask for
+ * it.
+ */
 static void no_module_is_loaded_under_rtnl(struct kunit *test)
 {
 	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
@@ -234,7 +237,7 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	struct xfrm_state *x = fake_sad_state(test);
 	const char *said;
 
-	KUNIT_ASSERT_EQ(test, xfrm_register_type(&fake_type, AF_INET6), 0);
+	KUNIT_ASSERT_EQ(test, xfrm_register_type(&watched_type, AF_INET6), 0);
 	x->id.proto = IPPROTO_ROUTING;
 	x->props.family = AF_INET6;
 	KUNIT_ASSERT_EQ(test, xfrm_init_state(x), 0);
@@ -256,7 +259,7 @@ static void no_module_is_loaded_under_rtnl(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, inits_under_rtnl, 0);
 	xfrm_state_flush(&init_net, 0, false);
 	xfrm_flush_gc();
-	xfrm_unregister_type(&fake_type, AF_INET6);
+	xfrm_unregister_type(&watched_type, AF_INET6);
 }
 
 struct prefix_param {
@@ -521,7 +524,8 @@ static void migrate_carries_the_counters(struct kunit *test)
 	int dying;
 
 	for (dying = 0; dying < 2; dying++) {
-		x = fake_insert_real(test, SPI(dying), REQID, XFRM_DEV_OFFLOAD_PACKET);
+		x = fake_insert_real(test, SPI(dying), REQID,
+				     XFRM_DEV_OFFLOAD_PACKET);
 		x->curlft.packets = 2;
 		x->curlft.bytes = 200;
 		x->curlft.use_time = 3;
@@ -579,8 +583,8 @@ static struct socket *listener(struct kunit *test)
 	return sock;
 }
 
-/* First there is no listener, then one with room for one message: only the message
- * that it missed is worth a sentence.
+/* First there is no listener, then one with room for one message: only the
+ * message that it missed is worth a sentence.
  */
 static void migrate_says_that_a_listener_missed_it(struct kunit *test)
 {
@@ -645,7 +649,9 @@ static const void *told_data(const struct nlmsghdr *nlh, int type)
 	return attr ? nla_data(attr) : NULL;
 }
 
-/* A listener is told all attributes of the new SA, not only those of the request. */
+/* A listener is told all attributes of the new SA, not only those of the
+ * request.
+ */
 static void migrate_is_told(struct kunit *test)
 {
 	const struct told_param *p = test->param_value;

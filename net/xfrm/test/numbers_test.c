@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of the numbers and limits of an offloaded SA: what is read is what
- * the device has, what is set reaches it or is refused.
+/* KUnit tests of the numbers and limits of an offloaded SA: what is read is
+ * what the device has, what is set reaches it or is refused.
  */
 
 #include <net/netlink.h>
 
 #include "fake.h"
+
+#define IN		XFRM_SA_DIR_IN
+#define OUT		XFRM_SA_DIR_OUT
+#define PACKET		XFRM_DEV_OFFLOAD_PACKET
+#define CRYPTO		XFRM_DEV_OFFLOAD_CRYPTO
 
 static int numbers_init(struct kunit *test)
 {
@@ -23,11 +28,11 @@ static struct xfrm_state *held(struct kunit *test, u8 dir, int spi, u8 type)
 
 	x->id.spi = SPI(spi);
 	x->dir = dir;
-	if (dir == XFRM_SA_DIR_IN)
+	if (dir == IN)
 		x->props.replay_window = 32;
 	KUNIT_ASSERT_EQ(test, xfrm_init_replay(x, NULL), 0);
 	fake_hold(&x->xso, fake.dev, type);
-	if (dir == XFRM_SA_DIR_IN)
+	if (dir == IN)
 		x->xso.dir = XFRM_DEV_OFFLOAD_IN;
 	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
 	xfrm_state_insert(x);
@@ -55,8 +60,8 @@ static int shown(struct kunit *test, struct xfrm_state *x, void *data, int len)
 
 static void replay_is_live(struct kunit *test)
 {
-	struct xfrm_state *out = held(test, XFRM_SA_DIR_OUT, 0, XFRM_DEV_OFFLOAD_PACKET);
-	struct xfrm_state *in = held(test, XFRM_SA_DIR_IN, 1, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *out = held(test, OUT, 0, PACKET);
+	struct xfrm_state *in = held(test, IN, 1, PACKET);
 	struct xfrm_replay_state r = {};
 
 	fake.seq = 41;
@@ -71,7 +76,7 @@ static void replay_is_live(struct kunit *test)
 
 static void replay_of_crypto_is_software(struct kunit *test)
 {
-	struct xfrm_state *x = held(test, XFRM_SA_DIR_OUT, 0, XFRM_DEV_OFFLOAD_CRYPTO);
+	struct xfrm_state *x = held(test, OUT, 0, CRYPTO);
 	struct xfrm_replay_state r = {};
 
 	fake.seq = 41;
@@ -85,7 +90,7 @@ static void replay_is_not_shown_unless_exact(struct kunit *test)
 	struct xfrm_replay_state r = {};
 	struct xfrm_state *x;
 
-	x = held(test, XFRM_SA_DIR_OUT, 0, XFRM_DEV_OFFLOAD_PACKET);
+	x = held(test, OUT, 0, PACKET);
 	fake.unbind_says = -EIO;
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
@@ -93,7 +98,7 @@ static void replay_is_not_shown_unless_exact(struct kunit *test)
 
 	fake.unbind_says = 0;
 	fake.seq = 41;
-	x = held(test, XFRM_SA_DIR_OUT, 1, XFRM_DEV_OFFLOAD_CRYPTO);
+	x = held(test, OUT, 1, CRYPTO);
 	x->replay.oseq = 6;
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
@@ -106,7 +111,7 @@ static int update(struct kunit *test, void (*change)(struct xfrm_state *x))
 	struct xfrm_state *x = fake_sad_state(test);
 	int err;
 
-	x->dir = XFRM_SA_DIR_OUT;
+	x->dir = OUT;
 	x->encap = kzalloc(sizeof(*x->encap), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, x->encap);
 	change(x);
@@ -158,19 +163,17 @@ static void (* const changes[])(struct xfrm_state *x) = {
 
 static void update_reaches_the_device_or_fails(struct kunit *test)
 {
-	static const u8 types[] = {
-		XFRM_DEV_OFFLOAD_PACKET, XFRM_DEV_OFFLOAD_CRYPTO,
-	};
+	static const u8 types[] = { PACKET, CRYPTO };
 	struct xfrm_state *x;
 	int i, j, err;
 
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		x = held(test, XFRM_SA_DIR_OUT, 0, types[i]);
+		x = held(test, OUT, 0, types[i]);
 		x->encap = kzalloc(sizeof(*x->encap), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, x->encap);
 		KUNIT_EXPECT_EQ(test, update(test, change_times), 0);
 		KUNIT_EXPECT_EQ(test, x->lft.hard_add_expires_seconds, 1000);
-		err = types[i] == XFRM_DEV_OFFLOAD_PACKET ? -EOPNOTSUPP : 0;
+		err = types[i] == PACKET ? -EOPNOTSUPP : 0;
 		for (j = 0; j < ARRAY_SIZE(changes); j++)
 			KUNIT_EXPECT_EQ_MSG(test, update(test, changes[j]), err,
 					    "type %u, change %u", types[i], j);
@@ -186,8 +189,8 @@ static void numbers_of_a_device_are_not_set(struct kunit *test)
 	struct xfrm_state *packet, *crypto;
 	struct netlink_ext_ack extack = {};
 
-	packet = held(test, XFRM_SA_DIR_OUT, 0, XFRM_DEV_OFFLOAD_PACKET);
-	crypto = held(test, XFRM_SA_DIR_OUT, 1, XFRM_DEV_OFFLOAD_CRYPTO);
+	packet = held(test, OUT, 0, PACKET);
+	crypto = held(test, OUT, 1, CRYPTO);
 	KUNIT_EXPECT_EQ(test, xfrm_packet_offload_fixed(packet, &extack),
 			-EOPNOTSUPP);
 	KUNIT_ASSERT_NOT_NULL(test, extack._msg);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of what a device holds: how SAs and policies are added, deleted and
- * freed.
+/* KUnit tests of what a device holds: how SAs and policies are added, deleted
+ * and freed.
  */
 
 #include "fake.h"
@@ -161,8 +161,8 @@ static struct xfrm_state *larval_state(struct kunit *test)
 	return x;
 }
 
-/* A larval SA carries no packets: it is added, and the work, which waits for RTNL
- * here, takes it off the device.
+/* A larval SA carries no packets: it is added, and the work, which waits for
+ * RTNL here, takes it off the device.
  */
 static void add_of_a_broken_larval_sa(struct kunit *test)
 {

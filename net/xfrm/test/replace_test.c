@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of what an addition or an update replaces, and of a request that an
- * unbind or a deletion overtakes.
+/* KUnit tests of what an addition or an update replaces, and of a request that
+ * an unbind or a deletion overtakes.
  */
 
 #include "fake.h"
@@ -18,8 +18,8 @@ struct add_param {
 	int err, found;
 };
 
-/* An SA with mark 5/0xff is added beside these. @found: the one that packets find
- * then; -1: the new one
+/* An SA with mark 5/0xff is added beside these. @found: the one that packets
+ * find then; -1: the new one
  */
 static const struct add_param add_params[] = {
 	{ "INVALID of any mark, before a VALID one",
@@ -121,8 +121,8 @@ static void twin_has_the_same_mark(struct kunit *test)
 }
 
 /* An SA in the SAD, and its duplicate from a request, as XFRM_MSG_UPDSA and
- * XFRM_MSG_NEWSA construct it. The device that the request names does not exist:
- * the request fails if the duplicate goes to a device.
+ * XFRM_MSG_NEWSA construct it. The device that the request names does not
+ * exist: the request fails if the duplicate goes to a device.
  */
 struct twins {
 	struct xfrm_state *x, *y;
@@ -248,7 +248,8 @@ static void add_beside_a_valid_one(struct kunit *test)
 	drop_twins(&t);
 }
 
-/* The duplicate is not on a device: added, it would carry packets in software. */
+/* The duplicate is not on a device: added, it would carry packets in software.
+ */
 static void add_raced_by_an_unbind(struct kunit *test)
 {
 	struct twins t = new_twins(test);

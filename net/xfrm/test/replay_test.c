@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of replay windows, of what a device is told about the numbers that
- * an SA sends, and of the numbers that an SA takes over from a device.
+/* KUnit tests of replay windows, of what a device is told about the numbers
+ * that an SA sends, and of the numbers that an SA takes over from a device.
  */
 
 #include <linux/math64.h>
@@ -27,7 +27,8 @@ struct window_param {
 	u64 start;	/* the window's top before the first packet */
 };
 
-/* From the first packet, just before the lower half wraps, and far from both. */
+/* From the first packet, just before the lower half wraps, and far from both.
+ */
 static const struct window_param window_params[] = {
 	{ 32, false, 0 }, { 33, false, 0 }, { 64, false, 0 }, { 96, false, 0 },
 	{ 100, false, 0 }, { 1000, false, 0 },

@@ -126,9 +126,9 @@ static struct sk_buff *new_frag(struct kunit *test, u16 id, int nr,
 	return skb;
 }
 
-/* IPv4 reassembles three fragments, in each order, with the odd one in each place.
- * Fragments of a refused datagram wait for a timer, so each datagram has an ID of
- * its own.
+/* IPv4 reassembles three fragments, in each order, with the odd one in each
+ * place. Fragments of a refused datagram wait for a timer, so each datagram
+ * has an ID of its own.
  */
 static void frags_of_one_path(struct kunit *test)
 {

@@ -330,7 +330,8 @@ static void tail_final_in_esn(struct kunit *test)
 	fake_discard(y);
 }
 
-/* Numbers that fell out of the smaller window count as received in the larger. */
+/* Numbers that fell out of the smaller window count as received in the larger.
+ */
 static void tail_final_in_larger_window(struct kunit *test)
 {
 	struct xfrm_replay_state_esn *esn;
@@ -388,7 +389,8 @@ static void tail_in_without_a_window(struct kunit *test)
 	fake_discard(y);
 }
 
-/* Inbound, another SPI is another number space: old frames are not authentic. */
+/* Inbound, another SPI is another number space: old frames are not authentic.
+ */
 static void tail_in_of_another_spi(struct kunit *test)
 {
 	struct xfrm_state *y;
@@ -463,8 +465,8 @@ static void tail_unknown_of_an_old_driver(struct kunit *test)
 	unknown(test, IN, PACKET);
 }
 
-/* The driver reports an SA broken inside its add callback. With packet offload the
- * device may have used the key up to an unknown number.
+/* The driver reports an SA broken inside its add callback. With packet offload
+ * the device may have used the key up to an unknown number.
  */
 static void tail_of_one_broken_when_added(struct kunit *test)
 {
@@ -629,7 +631,9 @@ static void tail_after_an_unbind(struct kunit *test)
 	delete(x);
 }
 
-/* A suspended SA still uses its key: the tail is final after its deletion only. */
+/* A suspended SA still uses its key: the tail is final after its deletion
+ * only.
+ */
 static void tail_of_a_suspended(struct kunit *test)
 {
 	struct xfrm_state *x, *y;
@@ -741,7 +745,8 @@ static void tail_of_a_late_clone_is_unknown(struct kunit *test)
 	delete(x);
 }
 
-/* An SA in software that goes to a device does not reset the tail of its key. */
+/* An SA in software that goes to a device does not reset the tail of its key.
+ */
 static void tail_of_one_that_goes_to_a_device(struct kunit *test)
 {
 	struct xfrm_user_offload xuo = {};

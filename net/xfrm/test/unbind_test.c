@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of an unbind: what it does to SAs, policies and the device, for each
- * cause.
+/* KUnit tests of an unbind: what it does to SAs, policies and the device, for
+ * each cause.
  */
 
 #include "fake.h"
@@ -30,7 +30,8 @@ static void unbind_tears_down_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.state_free, 1);
 }
 
-/* A device that is unregistered is set down first: the reason names the cause. */
+/* A device that is unregistered is set down first: the reason names the cause.
+ */
 static void down_tells_what_is_behind_it(struct kunit *test)
 {
 	static const enum xfrm_invalid_reason reasons[] = {
@@ -56,7 +57,9 @@ static void down_tells_what_is_behind_it(struct kunit *test)
 	}
 }
 
-/* A context that passed a test before the fence is in an RCU read-side section. */
+/* A context that passed a test before the fence is in an RCU read-side
+ * section.
+ */
 static void unbind_drains_before_it_stops(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);

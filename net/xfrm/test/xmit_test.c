@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of a packet on its way to the hardware: what reaches it, and what is
- * dropped.
+/* KUnit tests of a packet on its way to the hardware: what reaches it, and
+ * what is dropped.
  */
 
 #include <linux/if_vlan.h>
@@ -91,7 +91,9 @@ static void packet_at_a_vlan_of_its_device_passes(struct kunit *test)
 			KUNIT_EXPECT_NOT_NULL(test, xfrm_offload(skb));
 		kfree_skb(skb);
 
-		/* it is not registered with the VLAN code, whose notifier would act */
+		/* it is not registered with the VLAN code, whose notifier
+		 * would act
+		 */
 		vlan[i]->priv_flags &= ~IFF_802_1Q_VLAN;
 	}
 	/* a device that is neither VLAN, bridge nor bond leads to none */
@@ -232,8 +234,8 @@ static void crypto_packet_at_the_wrong_device_is_dropped(struct kunit *test)
 	free_netdev(other);
 }
 
-/* The flag says that the packet has passed esp_xmit(), which does not run twice.
- * The packet may still wait in the queue of a slave.
+/* The flag says that the packet has passed esp_xmit(), which does not run
+ * twice. The packet may still wait in the queue of a slave.
  */
 static void queued_crypto_packet_is_dropped_below_a_bond(struct kunit *test)
 {
@@ -319,8 +321,8 @@ static void backlog_without_a_queue(struct kunit *test)
 
 /* --- policies that are deleted or replaced */
 
-/* The SA is still offloaded, but without the policy the hardware sends the packet
- * in clear.
+/* The SA is still offloaded, but without the policy the hardware sends the
+ * packet in clear.
  */
 static void packet_of_a_deleted_policy_is_dropped(struct kunit *test)
 {
