@@ -170,7 +170,10 @@ objects_of() { # COMMIT
 	git_source diff --name-only --diff-filter=d "$from" "$1" -- 'net/*.c' 'drivers/*.c' 'security/*.c' | sed 's/c$/o/'
 }
 
-warnings() { sed -nE 's/^(\S+):[0-9]+:[0-9]+: (warning|error): /\1: /p' "$results/objects.log" | sort -u; }
+# Of what the kernel has to build beside, nothing.
+warnings() {
+	sed -nE 's,^\.\./linux/((net|drivers|security|include)/\S+):[0-9]+:[0-9]+: (warning|error): ,\1: ,p' "$results/objects.log" | sort -u
+}
 
 compile() { # COMMIT
 	local objects
