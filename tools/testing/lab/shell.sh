@@ -5,7 +5,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-setup=$TOP/tools/testing/selftests/net/xfrm_offload/shell-setup.sh
+setup=$TOP/tools/testing/selftests/net/xfrm_offload/lib/shell-setup.sh
 export XFRMCTL=$BUILD/xfrmctl/xfrmctl
 [ ! -t 0 ] || exec "$LAB/boot.sh" --tty --time-limit 0 -- bash --rcfile "$setup" -i
 commands=$(cat)

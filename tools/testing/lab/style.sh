@@ -84,7 +84,7 @@ for file in $(shell_scripts | sort -u); do
 	unseen=SC2317
 	# What a library sets, others use.
 	[ -x "$file" ] || unseen+=,SC2034,SC2154
-	check "shellcheck $file" shellcheck -S warning -x -P SCRIPTDIR -e "$unseen" "$file"
+	check "shellcheck $file" shellcheck -S warning -x -P SCRIPTDIR:SCRIPTDIR/lib -e "$unseen" "$file"
 done
 for page in $(ours '*.[1-8]'); do
 	check "mandoc $page" mandoc -T lint -W warning "$page"

@@ -5,8 +5,8 @@
 # To be sourced after OUT is set to the folder of that run; witness.sh counts.
 
 SELFTESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/../selftests/net/xfrm_offload" && pwd)
-# shellcheck source=../selftests/net/xfrm_offload/witness.sh
-. "$SELFTESTS/witness.sh"
+# shellcheck source=../selftests/net/xfrm_offload/lib/witness.sh
+. "$SELFTESTS/lib/witness.sh"
 
 fact() # KEY
 {

@@ -143,7 +143,7 @@ fi
 
 leaves_others_alone() {
 	cat >"$scratch/program" <<-EOF
-		. "$TOP/tools/testing/selftests/net/xfrm_offload/lib.sh"
+		. "$TOP/tools/testing/selftests/net/xfrm_offload/lib/lib.sh"
 		begin
 		hosts_up && flow_add transport v4 packet && on left ip link show nic0
 	EOF

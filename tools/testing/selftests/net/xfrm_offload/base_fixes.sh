@@ -6,7 +6,7 @@
 # and 2, outbound: software does not encrypt under the SA of a device. Invariant
 # 4: no reference to a device is left behind.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r PORT=4000
 ID=100

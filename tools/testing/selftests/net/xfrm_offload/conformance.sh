@@ -7,7 +7,7 @@
 # Nothing may fail; what has to be supported is, and the report is one. With the
 # argument "faults" the NIC misbehaves, and what it breaks has to fail, by its ID.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 SUITE=$(cd "$HERE/../../drivers/net/hw/xfrm_offload" 2>/dev/null && pwd) || {
 	tap_header
@@ -21,8 +21,8 @@ if [[ $BED == plug ]]; then
 	nic_exists left && plug left "$2" cable cableL
 	exit
 fi
-[[ $BED != bond ]] || . "$HERE/bond.sh"
-[[ $BED != 82599 ]] || . "$HERE/ixgbe.sh"
+[[ $BED != bond ]] || . "$LIB/bond.sh"
+[[ $BED != 82599 ]] || . "$LIB/ixgbe.sh"
 
 # A device of PCI comes back where nobody looks for it: what udev would do.
 sent_to_left()

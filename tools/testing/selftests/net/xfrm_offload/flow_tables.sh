@@ -5,8 +5,8 @@
 # lookup of policies. Each datagram says in its text which case it belongs to, so
 # the witness finds it whatever its headers became.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 CASES=()
 

@@ -5,8 +5,8 @@
 # keep the bundle of their last packet, a router keeps routes; none of them may
 # lead past the policy, nor may an optional template.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r AGAIN=4
 

@@ -5,8 +5,8 @@
 # written for the NIC; the device where it arrives cannot encrypt, so software
 # does, and comes back to the device later: is it still there, and up?
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r AEAD='rfc4106(gcm(aes))'
 declare -r BURST=20
@@ -26,7 +26,7 @@ crypto_is_asynchronous()
 
 	[[ -e /proc/crypto ]] || return
 	flow_add transport v4 none || return
-	driver=$(python3 "$HERE/crypto_async.py" "$AEAD") || return
+	driver=$(python3 "$LIB/crypto_async.py" "$AEAD") || return
 	note "$driver"
 	[[ $driver == cryptd* ]]
 }
@@ -48,7 +48,7 @@ burst() # FLOW COMMAND
 {
 	flow "$1"
 	step "left: $BURST datagrams to $ADDR_right, then: $2"
-	on left chrt -f 50 python3 "$HERE/sockets.py" burst "$ADDR_left" \
+	on left chrt -f 50 python3 "$LIB/sockets.py" burst "$ADDR_left" \
 		"$ADDR_right" "$BURST" "$2" >"$OUT/burst.log" 2>&1
 }
 
@@ -68,7 +68,7 @@ scenario() # WHAT FLOW-WORDS...
 	what="$what: $2 $3"
 	CAUSE_OF[$n]=$what
 	redirect "$n" back0 || { not_ok "$what: tc"; hosts_down; return; }
-	start sink right ready python3 "$HERE/sockets.py" sink
+	start sink right ready python3 "$LIB/sockets.py" sink
 	# The socket of burst knows the way.
 	before=$(frames_by_back)
 	check "$what: packets are sent" burst "$n" "${COMMAND[$1]}"
@@ -132,7 +132,7 @@ backlog() # WHAT FLOW-WORDS...
 	n=$((${#FLOWS[@]} - 1))
 	CAUSE_OF[$n]=$what
 	redirect "$n" nic1 || { not_ok "$what: tc"; hosts_down; return; }
-	start sink right ready python3 "$HERE/sockets.py" sink
+	start sink right ready python3 "$LIB/sockets.py" sink
 	before=$(by_spare)
 	nic_fault spare tx_room 1
 	check "$what: packets are sent" burst "$n" true

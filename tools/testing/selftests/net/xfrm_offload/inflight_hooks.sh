@@ -7,8 +7,8 @@
 # the way by which they leave, past the hooks of forwarding, and is not given what
 # policies protect in both directions.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r SLOW='rate 2kbit burst 1700 limit 1000000'
 declare -r FAST='rate 1gbit burst 100000 limit 1000000'
@@ -42,8 +42,8 @@ places()
 	behind_up "${STREAMS[@]}" &&
 		policy left add "${STREAMS[0]}" fwd none &&
 		policy left add "${STREAMS[1]}" fwd none &&
-		start sink right ready python3 "$HERE/sockets.py" sink &&
-		start queue left ready python3 "$HERE/nfqueue.py" "$QUEUE" &&
+		start sink right ready python3 "$LIB/sockets.py" sink &&
+		start queue left ready python3 "$LIB/nfqueue.py" "$QUEUE" &&
 		flow_table tcp
 }
 
@@ -109,7 +109,7 @@ fill()
 	queues && redirects || return
 	for n in "${STREAMS[@]}"; do
 		flow "$n"
-		start "stream-$n" behind ready python3 "$HERE/sockets.py" \
+		start "stream-$n" behind ready python3 "$LIB/sockets.py" \
 			stream "$ADDR_left" "$ADDR_right" || return
 	done
 	for n in "${OUTPUT[@]}" "${POSTROUTING[@]}"; do

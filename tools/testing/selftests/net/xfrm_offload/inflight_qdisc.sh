@@ -5,8 +5,8 @@
 # at the NIC, and at devices that stand upon it. Some segments of what the slow
 # one cut up have left already, the rest has not.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r SLOW='rate 2kbit burst 1700 limit 1000000'
 declare -r FAST='rate 1gbit burst 100000 limit 1000000'

@@ -6,8 +6,8 @@
 # checks: a packet, or what is left of a list of segments. Behind it others wait
 # before the checks. When the ring has room again, none of them may leave.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 places() # HEAD
 {

@@ -5,8 +5,8 @@
 # layer address of a neighbour, and in the queue of a policy for an SA. The answer
 # comes when the NIC is no longer what it was.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r NEIGHBOURS='192.168.1.2 fd00:168:1::2'
 

@@ -4,10 +4,10 @@
 # A bond (active-backup) over two modelled 82599s, driven by the kernel's ixgbe:
 # when the active card is lost, its SAs go on, on the other one.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/bond.sh"
-. "$(dirname "$0")/stress.sh"
-. "$(dirname "$0")/ixgbe.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/bond.sh"
+. "$(dirname "$0")/lib/stress.sh"
+. "$(dirname "$0")/lib/ixgbe.sh"
 
 # tshark has to read what all cases sent.
 PACE="-i 0.004"
@@ -106,7 +106,6 @@ all_say() { [[ $(count_sas left ".invalid.reason == \"$1\"") == 4 ]]; } # REASON
 removed() { echo 1 >"$PCI/devices/$(pci_address left)/remove"; }
 driver_unbind() { pci_address left >"$PCI/drivers/ixgbe/unbind"; }
 carrier_lost() { ip -n cable link set cableL down; }
-changed() { ip -n left link set bond0 type bond primary nic1; }
 
 # Frames of the SAs that move are still in the ring that they leave.
 ring_and_failover()
@@ -119,13 +118,6 @@ ring_and_failover()
 }
 
 frames_wait() { (($(nic_counter left tx_waiting) > 10)); }
-
-both_down()
-{
-	ip -n left link set nic1 down && ip -n left link set nic0 down
-}
-bond_deleted() { ip -n left link del bond0; }
-feature_of_bond() { left ethtool -K bond0 esp-hw-offload off; }
 
 witness()
 {
@@ -146,7 +138,7 @@ tap_header
 begin
 need ethtool
 has_82599
-find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
+need esp_pairs
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 there_and_back
 successor "carrier lost" carrier_lost

@@ -6,9 +6,9 @@
 # card has. What the card did is seen on its wire by tshark; what the driver
 # told it, in its tables.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/stress.sh"
-. "$(dirname "$0")/ixgbe.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/stress.sh"
+. "$(dirname "$0")/lib/ixgbe.sh"
 
 CAUSES=(remove unbind unload pulled gone down move feature)
 
@@ -154,7 +154,7 @@ udp_flow() # N
 	local came failed
 
 	flow "$1"
-	start sink right ready python3 "$HERE/sockets.py" sink || return
+	start sink right ready python3 "$LIB/sockets.py" sink || return
 	came=$(udp_counts InDatagrams) failed=$(udp_counts InErrors)
 	on left python3 -c "$DATAGRAMS" "$ADDR_left" "$ADDR_right"
 	check "13: ${FLOWS[$1]}: UDP passes" wait_for 5 \
@@ -214,10 +214,10 @@ runts()
 
 	hosts_up || { not_ok "runts: set-up"; return; }
 	left ip link set nic0 down
-	held=$(on cable python3 "$HERE/sockets.py" runts cableL 1200)
+	held=$(on cable python3 "$LIB/sockets.py" runts cableL 1200)
 	is "runts: the wire keeps what the card has room for" "${held:-none}" 0
 	card_switch left gone 1
-	held=$(on cable python3 "$HERE/sockets.py" runts cableL 100)
+	held=$(on cable python3 "$LIB/sockets.py" runts cableL 100)
 	is "runts: nothing is kept for a card that is gone" "${held:-none}" 0
 	echo 1 >"$PCI/devices/$(pci_address left)/remove"
 	nic_del left
@@ -514,7 +514,7 @@ tap_header
 begin
 need iperf3 ethtool xfrm_fill
 has_82599
-find_programs || skip_all "needs esp_pairs (make in the selftest's folder)"
+need esp_pairs
 cables_up && capture_cable nic && capture_patch back || skip_all "no capture"
 works
 two_cards

@@ -9,8 +9,8 @@
 #	SEED		printed, so that a failure can be provoked again
 #	REQUESTS	how many
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh" # its dice
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh" # its dice
 
 declare -r REQUESTS=${REQUESTS:-$((${LAB_SLOW:-1} > 1 ? 3000 : 20000))}
 
@@ -20,7 +20,7 @@ fuzz() # XFRM_FUZZ-WORDS...
 {
 	local status
 
-	on left "$PROGRAMS/xfrm_fuzz" "$@" >"$OUT/fuzz.log" 2>&1
+	on left xfrm_fuzz "$@" >"$OUT/fuzz.log" 2>&1
 	status=$?
 	sed 's/^/# /' "$OUT/fuzz.log"
 	return "$status"
@@ -30,7 +30,7 @@ errors() { sed -n "s/^$1: //p" "$OUT/fuzz.log"; } # ERRNO
 
 tap_header
 begin
-find_programs || skip_all "needs xfrm_fuzz (make in the selftest's folder)"
+need xfrm_fuzz
 note "seed $SEED, $REQUESTS requests"
 hosts_up || skip_all "the hosts cannot be set up"
 # Some of what is asked goes wrong later: on a NIC that misbehaves.

@@ -12,9 +12,9 @@
 #
 # The peers of flows with ESN are software, which checks what tshark cannot.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/inflight.sh" # its sockets
-. "$HERE/stress.sh"   # its dice and its load
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/inflight.sh" # its sockets
+. "$LIB/stress.sh"   # its dice and its load
 
 declare -r MOVES=${MOVES:-1000}
 
@@ -197,9 +197,9 @@ under_load()
 	local n
 
 	# shellcheck disable=SC2046 # words, on purpose
-	start flood-left left ready "$PROGRAMS/udp_flood" "$SEED" \
+	start flood-left left ready udp_flood "$SEED" \
 		$(ends_of left right "${OUTBOUND[@]}") &&
-		start flood-right right ready "$PROGRAMS/udp_flood" "$SEED" \
+		start flood-right right ready udp_flood "$SEED" \
 			$(ends_of right left "${OUTBOUND[@]}") || return
 	check "2: $MOVES moves under load" moves
 	for n in "${WRAPPING[@]}"; do
@@ -211,7 +211,7 @@ under_load()
 
 tap_header
 begin
-find_programs || skip_all "needs udp_flood (make in the selftest's folder)"
+need udp_flood
 note "seed $SEED"
 RANDOM=$((SEED % 32768))
 cables_up && capture_cable nic && hosts_up && second_nic && flows_up &&

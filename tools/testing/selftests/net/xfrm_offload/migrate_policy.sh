@@ -5,8 +5,8 @@
 # SA goes on in software, after the last number that its hardware used; if that is
 # not known, it does not go on.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh" # its load
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh" # its load
 
 declare -r NEW_END=10.9.0.3
 
@@ -19,7 +19,7 @@ migrate_with_policy() # N
 
 	flow "$1"
 	step "left: XFRM_MSG_MIGRATE: flow $1 from $END_left to $NEW_END"
-	said=$(on left python3 "$HERE/migrate_raw.py" policy "$ADDR_left" \
+	said=$(on left python3 "$LIB/migrate_raw.py" policy "$ADDR_left" \
 		"$ADDR_right" "$END_left" "$END_right" "$NEW_END" "$END_right" "$1")
 	note "$said"
 	[[ $said == OK* ]]
@@ -89,7 +89,7 @@ does_not_go_on() # N
 
 tap_header
 begin
-find_programs || skip_all "needs udp_flood (make in the selftest's folder)"
+need udp_flood
 cables_up && capture_cable nic && capture_patch back && hosts_up &&
 	ip -n left addr add "$NEW_END/32" dev lo &&
 	ip -n right route add "$NEW_END/32" via 192.168.1.1 dev nic0 &&
@@ -97,7 +97,7 @@ cables_up && capture_cable nic && capture_patch back && hosts_up &&
 	flow_add tunnel v4 packet && flow_add tunnel v4 packet ||
 	skip_all "the hosts cannot be set up"
 # shellcheck disable=SC2046 # words, on purpose
-start flood-left left ready "$PROGRAMS/udp_flood" 1 $(ends_of left right 1 2 3 4)
+start flood-left left ready udp_flood 1 $(ends_of left right 1 2 3 4)
 wait_traffic 200
 goes_on "software" "$IN_SOFTWARE"
 goes_on "crypto offload" "$CRYPTO"

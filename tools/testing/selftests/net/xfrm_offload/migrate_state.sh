@@ -5,8 +5,8 @@
 # under load, and no IV leaves twice; one that lost its NIC goes on in software
 # without a rekey. And whatever is refused changes nothing.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh" # its load
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh" # its load
 
 declare -r MOVES=${MOVES:-1000}
 
@@ -97,9 +97,9 @@ under_load()
 	local seed=${SEED:-1}
 
 	# shellcheck disable=SC2046 # words, on purpose
-	start flood-left left ready "$PROGRAMS/udp_flood" "$seed" \
+	start flood-left left ready udp_flood "$seed" \
 		$(ends_of left right $(flow_numbers)) &&
-		start flood-right right ready "$PROGRAMS/udp_flood" "$seed" \
+		start flood-right right ready udp_flood "$seed" \
 			$(ends_of right left $(flow_numbers)) || return
 	listen left acquire || return
 	# A while in which packets look for the SA.
@@ -236,15 +236,6 @@ other_words()
 
 # --- refusals -----------------------------------------------------------------------
 
-# Left's SAD, SPD and what its NIC holds, but for what counts packets and time.
-all_there_is()
-{
-	sad left | jq -S 'del(.[] | .lifetime, .stats, .lastused)'
-	spd left | jq -S 'del(.[] | .lifetime)'
-	nic_counter left state_add
-	nic_counter left state_delete
-}
-
 changes_nothing() # WHAT WORDS...
 {
 	local before
@@ -272,7 +263,7 @@ refusals()
 
 RAW=(10.8.0.2 0x8001)
 
-raw() { on left python3 "$HERE/migrate_raw.py" "${RAW[@]}" "$@"; } # WORDS...
+raw() { on left python3 "$LIB/migrate_raw.py" "${RAW[@]}" "$@"; } # WORDS...
 
 answers() # WHAT REGEX WORDS...
 {
@@ -413,7 +404,7 @@ rescued() # N
 
 tap_header
 begin
-find_programs || skip_all "needs udp_flood (make in the selftest's folder)"
+need udp_flood
 cables_up && capture_cable nic && capture_patch back && hosts_up ||
 	skip_all "no capture"
 flow_add tunnel v4 crypto && flow_add transport v6 crypto &&

@@ -5,8 +5,8 @@
 # each kind of algorithm, under a security module that forbids it, to a place that
 # is taken.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh" # its load
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh" # its load
 
 declare -r MOVES=${MOVES:-40}
 declare -r VETO=/sys/kernel/debug/xfrm_veto
@@ -92,8 +92,8 @@ algorithms()
 		}
 	done
 	# shellcheck disable=SC2046 # words, on purpose
-	start flood-left left ready "$PROGRAMS/udp_flood" 1 $(ends_of left right 1 2 3) &&
-		start flood-right right ready "$PROGRAMS/udp_flood" 1 \
+	start flood-left left ready udp_flood 1 $(ends_of left right 1 2 3) &&
+		start flood-right right ready udp_flood 1 \
 			$(ends_of right left 1 2 3) && wait_traffic 100 || {
 		not_ok "algorithms: traffic"
 		return
@@ -131,8 +131,8 @@ in_and_out_of_udp()
 		find_sa left "$n" &&
 		ctl left state add "${SA[@]}" reqid "$n" mode tunnel dir out \
 			aead 'rfc4106(gcm(aes))' "$KEY" 128 &&
-		start natt-left left ready python3 "$HERE/sockets.py" natt &&
-		start natt-right right ready python3 "$HERE/sockets.py" natt || {
+		start natt-left left ready python3 "$LIB/sockets.py" natt &&
+		start natt-right right ready python3 "$LIB/sockets.py" natt || {
 		not_ok "NAT-T: set-up"
 		return
 	}
@@ -151,14 +151,6 @@ in_and_out_of_udp()
 }
 
 # --- refusals ---------------------------------------------------------------------
-
-all_there_is()
-{
-	sad left | jq -S 'del(.[] | .lifetime, .stats, .lastused)'
-	spd left | jq -S 'del(.[] | .lifetime)'
-	nic_counter left state_add
-	nic_counter left state_delete
-}
 
 changes_nothing() # WHAT ERRNO-TEXT WORDS...
 {
@@ -197,7 +189,7 @@ refusals()
 
 tap_header
 begin
-find_programs || skip_all "needs udp_flood (make in the selftest's folder)"
+need udp_flood
 cables_up && capture_cable nic && hosts_up || skip_all "no capture"
 algorithms
 in_and_out_of_udp

@@ -4,7 +4,7 @@
 # The NIC misbehaves while it is taken away: whatever it answers, nothing is
 # leaked, nothing hangs, and an SA is called exact only if the NIC told.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 set_up()
 {

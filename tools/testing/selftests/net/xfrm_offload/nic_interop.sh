@@ -5,7 +5,7 @@
 # peer, with another NIC, and to tshark. Every mode, family and key size, with
 # extended sequence numbers and without, packet and crypto offload.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 every_kind_of_flow()
 {

@@ -4,7 +4,7 @@
 # What the kernel's own rtnetlink.sh expects of netdevsim's IPsec offload still
 # holds. The program is the kernel's, in its tree.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 find_program()
 {

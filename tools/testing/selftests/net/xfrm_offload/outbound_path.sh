@@ -7,8 +7,8 @@
 # field (changed_packet_is_dropped); here is one of each place. Each datagram says in its
 # text which case it belongs to, so the witness finds it whatever its headers became.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/inflight.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/inflight.sh"
 
 declare -r COUNT=3 PORT=9
 
@@ -318,7 +318,7 @@ hosts_up && flow_add transport v4 packet && flow_add tunnel v4 packet &&
 	UPSPEC="proto udp dport $PORT" flow_add transport v4 packet &&
 	UPSPEC='proto 4' flow_add transport v4 packet &&
 	flow_add transport v6 packet && behind_up && sender_up &&
-	start sink right ready python3 "$HERE/sockets.py" sink &&
+	start sink right ready python3 "$LIB/sockets.py" sink &&
 	capture_cable nic || { not_ok "set-up"; finish; }
 
 N=0

@@ -24,7 +24,7 @@ $(OUTPUT)/xfrmctl: $(KHDRS) FORCE
 	$(Q)cmp -s $(XFRMCTL_OUTPUT)/xfrmctl $@ || install -m 755 $(XFRMCTL_OUTPUT)/xfrmctl $@
 
 $(OUTPUT)/esp_pairs: LDLIBS += -lpcap
-$(OUTPUT)/esp_pairs: $(XFRM_OFFLOAD)/esp_pairs.c
+$(OUTPUT)/esp_pairs: $(XFRM_OFFLOAD)/lib/esp_pairs.c
 	$(call msg,CC,,$@)
 	$(Q)$(LINK.c) $< $(LDLIBS) -o $@
 

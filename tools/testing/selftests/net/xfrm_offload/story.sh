@@ -8,7 +8,7 @@
 #
 # Runs to its end on a stock kernel too, and shows what happens there.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 QUIET=1
 CHAPTER=0

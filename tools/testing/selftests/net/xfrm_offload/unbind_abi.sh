@@ -5,7 +5,7 @@
 # answer to XFRM_MSG_GETSA and in XFRM_MSG_EXPIRE; for 64-bit programs and, where
 # the kernel translates, for 32-bit ones.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r EXTRA_FLAGS=24 OFFLOAD_DEV=28 INVALID=64
 declare -r NEWSA=16 EXPIRE=24 MIGRATE_STATE=41

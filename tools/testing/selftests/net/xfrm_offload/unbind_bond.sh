@@ -6,8 +6,8 @@
 # successor they become INVALID. Nothing leaves in clear meanwhile, and no IV
 # is used twice.
 
-. "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/bond.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/bond.sh"
 
 # There are many cases: tshark has to read what all of them sent.
 PACE="-i 0.004"
@@ -141,14 +141,8 @@ pull_cable()
 }
 
 released() { ip -n left link set nic0 nomaster; }
-changed() { ip -n left link set bond0 type bond primary nic1; }
 
 # --- without one -----------------------------------------------------------
-
-both_down()
-{
-	ip -n left link set nic1 down && ip -n left link set nic0 down
-}
 
 lost() # WHAT REASON COMMAND...
 {
@@ -166,9 +160,7 @@ lost() # WHAT REASON COMMAND...
 	bond_down
 }
 
-bond_deleted() { ip -n left link del bond0; }
 bond_set_down() { ip -n left link set bond0 down; }
-feature_of_bond() { left ethtool -K bond0 esp-hw-offload off; }
 feature_of_slave() { left ethtool -K nic0 esp-hw-offload off; }
 broken() { nic_fault left break_sa 0; }
 

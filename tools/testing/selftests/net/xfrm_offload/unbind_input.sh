@@ -9,7 +9,7 @@
 # stack for what it decrypted, too. And ESP for an SA that is INVALID, or that the
 # NIC has not decrypted, is dropped and counted.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r PORT=4000 IKE=500
 

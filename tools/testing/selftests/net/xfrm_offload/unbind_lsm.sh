@@ -5,7 +5,7 @@
 # asked when a device goes, and does not keep a netns from going; but a task
 # still needs its consent to delete what was unbound, or to replace it.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r VETO=/sys/kernel/debug/xfrm_veto
 

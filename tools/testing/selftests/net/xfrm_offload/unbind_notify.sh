@@ -5,7 +5,7 @@
 # that lost its device, by netlink and by PF_KEY, finds the same in a dump, and
 # is told if there was more to tell than its socket holds. So is the audit log.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r MANY=200 BURST=8000
 declare -r SHORT_SPI=0x3fff SHORT_SOFT=4 SHORT_HARD=7
@@ -257,8 +257,6 @@ deletion() # packet|crypto
 }
 
 # --- more than a socket holds ---------------------------------------------------------
-
-lost_told() { grep -q '"event":"lost"' "$OUT/monitor.log"; }
 
 burst()
 {

@@ -7,7 +7,7 @@
 # share with policies of software and of another NIC, and in the trees of
 # prefixes. They still protect, also if their template is optional.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r A=10.1.0.1 B=10.2.0.1 C=10.2.0.3
 

@@ -6,7 +6,7 @@
 # in silence; and an unbind of a few costs what the few cost, whatever else the
 # host holds. Times are printed, never judged.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 declare -r ALL_SAS=100000 ALL_POLICIES=10000 FEW=1000 ROUNDS=5
 # Filled in steps; no further step with less memory than that, or after so long.
@@ -89,7 +89,6 @@ start_ticker()
 
 ticks() { grep -c tick "$OUT/ticker.log"; }
 
-lost_told() { grep -q '"event":"lost"' "$OUT/monitor.log"; }
 told() { (($(heard_count '.event == "expire-sa"') == $1)) || lost_told; } # N
 told_pfkey() { (($(grep -c '^expire hard' "$OUT/pfkey.log") == $1)) || says pfkey '^lost'; } # N
 

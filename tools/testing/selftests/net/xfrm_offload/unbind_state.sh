@@ -4,7 +4,7 @@
 # What userspace can do with an SA that lost its device: look at it, replace
 # it, delete it, let it expire; and go on with another one.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 get_sa() # HOST N out|in
 {

@@ -3,8 +3,8 @@
 #
 # Invariants 1, 2 and 4 under races: see stress.sh.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh"
 
 tap_header
 begin

@@ -4,9 +4,9 @@
 # The races of stress.sh over a bond: its active slave changes, is lost or taken
 # out, or both are down for a while, when SAs and policies have no hardware at all.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/bond.sh"
-. "$HERE/stress.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/bond.sh"
+. "$LIB/stress.sh"
 
 CHURN_WORDS="-d bond0"
 CAUSES=(switch failover release both-down broken)

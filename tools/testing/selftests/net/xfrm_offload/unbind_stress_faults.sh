@@ -5,8 +5,8 @@
 # misbehaves. Allocations fail for xfrm_churn alone: what is tested is the kernel,
 # not what a shell does without memory.
 
-. "$(dirname "$0")/lib.sh"
-. "$HERE/stress.sh"
+. "$(dirname "$0")/lib/lib.sh"
+. "$LIB/stress.sh"
 
 declare -r FAILSLAB=/sys/kernel/debug/failslab
 

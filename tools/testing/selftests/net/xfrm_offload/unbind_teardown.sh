@@ -5,7 +5,7 @@
 # once, and the device goes at once, whatever of xfrm is on it: live SAs,
 # larval ones, deleted ones that somebody still holds.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 # An unregister that waits for somebody says so after ten seconds.
 declare -r PROMPT_MS=$((2000 * ${LAB_SLOW:-1}))
@@ -152,9 +152,6 @@ netns_exit()
 	balanced "netns exit"
 	hosts_down
 }
-
-# The kernel moves the device to the first netns when its own one is gone.
-left_moved() { [[ -n $(ls "$NSIM/devices/netdevsim${NIC_ID[left]}/net" 2>/dev/null) ]]; }
 
 tap_header
 begin

@@ -5,7 +5,7 @@
 # every kind of SA on it. Nothing may leave in clear on either path, everything
 # that does leave is ESP that tshark can verify, and no IV is used twice.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib/lib.sh"
 
 every_kind_of_flow()
 {
@@ -52,18 +52,6 @@ lose_the_nic() # CAUSE
 		stop "ping-$n" INT
 	done
 	return "$works"
-}
-
-# The frames of flow N: verified, failed, in clear.
-filters_of() # N
-{
-	local esp
-
-	esp=$(flow_frames "$1")
-	flow "$1"
-	echo "$esp && $VERIFIED"
-	echo "$esp && $UNVERIFIED"
-	clear_of "$ADDR_left" "$ADDR_right"
 }
 
 # Crypto offload may still send by back0, in software, between the moment when

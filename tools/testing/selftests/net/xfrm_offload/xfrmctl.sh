@@ -12,8 +12,8 @@ if [[ -z ${XFRMCTL_TEST_NETNS:-} && $EUID == 0 ]]; then
 	XFRMCTL_TEST_NETNS=1 exec unshare --net -- "$0" "$@"
 fi
 
-# shellcheck source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 KEY160=0x000102030405060708090a0b0c0d0e0f10111213
 KEY288=0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223

@@ -154,7 +154,7 @@ pairs_twice() # ID NAME [SPI...]
 	local only='' twice numbers
 
 	[[ ! ${*:3} ]] || only=$(printf '^0x%08x[[:space:]]|' "${@:3}")
-	"$PROGRAMS/esp_pairs" "$SCRATCH/$2.pcap" "$SCRATCH/$2-fallback.pcap" >"$OUT/$2.pairs" 2>&1
+	esp_pairs "$SCRATCH/$2.pcap" "$SCRATCH/$2-fallback.pcap" >"$OUT/$2.pairs" 2>&1
 	(($? <= 1)) || { bad "$1" "esp_pairs: $(tail -n 1 "$OUT/$2.pairs")"; return; }
 	twice=$(grep ' again$' "$OUT/$2.pairs" | grep -cE "${only%|}")
 	numbers=$(awk -F '\t' '/^0x/ { print $1, $3 }' "$OUT/$2.tshark" "$OUT/$2-fallback.tshark" |

@@ -10,8 +10,8 @@ SUITE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 NAMES_IN=$$
 # Where the suite is installed, what it shares with net/xfrm_offload is beside it.
 SHARED=$SUITE
-[[ -r $SHARED/lib.sh ]] || SHARED=$SUITE/../../../../net/xfrm_offload
-# shellcheck source=../../../../net/xfrm_offload/lib.sh
+[[ -r $SHARED/lib.sh ]] || SHARED=$SUITE/../../../../net/xfrm_offload/lib
+# shellcheck source=../../../../net/xfrm_offload/lib/lib.sh
 . "$SHARED/lib.sh"
 # What was built with the suite comes before what was built for other tests.
 PATH=$SUITE:$PATH
@@ -59,13 +59,6 @@ configure()
 	FAMILIES=()
 	[[ ! $LOCAL_V4 || ! $REMOTE_V4 ]] || FAMILIES+=(v4)
 	[[ ! $LOCAL_V6 || ! $REMOTE_V6 ]] || FAMILIES+=(v6)
-}
-
-find_esp_pairs()
-{
-	local path
-
-	path=$(command -v esp_pairs) && PROGRAMS=$(dirname "$path")
 }
 
 look_for_the_device()
@@ -152,7 +145,7 @@ tap_header
 configure
 need ip ethtool ping jq python3 tcpdump tshark
 find_tool || skip_all "needs xfrmctl: see README.md"
-find_esp_pairs || skip_all "needs esp_pairs: see README.md"
+command -v esp_pairs >/dev/null || skip_all "needs esp_pairs: see README.md"
 begin_here
 requirements_read "$SUITE/requirements.tsv"
 look_for_the_device

@@ -46,6 +46,16 @@ active()
 
 active_is() { [[ $(active) == "$1" ]]; }
 
+# --- what happens to it -------------------------------------------------------
+
+changed() { ip -n left link set bond0 type bond primary nic1; }
+both_down()
+{
+	ip -n left link set nic1 down && ip -n left link set nic0 down
+}
+bond_deleted() { ip -n left link del bond0; }
+feature_of_bond() { left ethtool -K bond0 esp-hw-offload off; }
+
 bond_down()
 {
 	[[ ! -e /run/netns/left ]] || ip -n left link del bond0 2>/dev/null

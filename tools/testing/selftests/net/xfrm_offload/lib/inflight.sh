@@ -100,9 +100,9 @@ send_pings() # N PING-WORDS...
 # Sockets on left, and who they talk to.
 sockets_up()
 {
-	start sink right ready python3 "$HERE/sockets.py" sink || return
+	start sink right ready python3 "$LIB/sockets.py" sink || return
 	coproc TALK {
-		exec nsenter --net=/run/netns/left python3 "$HERE/sockets.py" \
+		exec nsenter --net=/run/netns/left python3 "$LIB/sockets.py" \
 			talk 2>>"$OUT/talk.log"
 	}
 	PID["talk"]=$TALK_PID
@@ -247,18 +247,6 @@ inflight_down()
 	hosts_down
 	[[ ! -e /run/netns/behind ]] || ip netns del behind
 	unset 'PID[talk]'
-}
-
-# Verified, failed and cleartext frames of flow N.
-filters_of() # N
-{
-	local esp
-
-	esp=$(flow_frames "$1")
-	flow "$1"
-	echo "$esp && $VERIFIED"
-	echo "$esp && $UNVERIFIED"
-	clear_of "$ADDR_left" "$ADDR_right"
 }
 
 none_as_it_is() # VERIFIED FAILED CLEAR (nic) VERIFIED FAILED CLEAR (back)

@@ -11,7 +11,9 @@
 #	LAB_SLOW	how many times longer than usual to wait for something: for
 #		a machine that is emulated
 
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# The folder of the tests. The conformance suite is installed without lib/.
+HERE=${LIB%/lib}
 
 # Network namespaces have their names in /run/netns. A program that makes some
 # has a /run/netns of its own, so that the "left" of anything else stays: it is
@@ -228,6 +230,15 @@ count_sas() # HOST JQ-CONDITION
 	sad "$1" | jq "[.[] | select($2)] | length"
 }
 
+# Left's SAD, SPD and what its NIC was told, but for what counts packets and time.
+all_there_is()
+{
+	sad left | jq -S 'del(.[] | .lifetime, .stats, .lastused)'
+	spd left | jq -S 'del(.[] | .lifetime)'
+	nic_counter left state_add
+	nic_counter left state_delete
+}
+
 # What key managers are told, from now on: one JSON document for each event.
 listen() # HOST [GROUP...]
 {
@@ -242,6 +253,9 @@ heard() # JQ-CONDITION
 }
 
 heard_count() { heard "$1" | wc -l; } # JQ-CONDITION
+
+# The socket held less than came; xfrmctl says so.
+lost_told() { grep -q '"event":"lost"' "$OUT/monitor.log"; }
 
 # Sum of the host's XfrmStatistics whose name matches.
 xfrm_stat() # HOST REGEX
@@ -302,8 +316,8 @@ begin_here()
 }
 
 # shellcheck source=hosts.sh
-. "$HERE/hosts.sh"
+. "$LIB/hosts.sh"
 # shellcheck source=flows.sh
-. "$HERE/flows.sh"
+. "$LIB/flows.sh"
 # shellcheck source=witness.sh
-. "$HERE/witness.sh"
+. "$LIB/witness.sh"

@@ -73,11 +73,11 @@ load_start() # ROUND
 		churned+=("$(churn_flow "$n")")
 	done
 	# shellcheck disable=SC2046,SC2086 # words, on purpose
-	start churn left ready "$PROGRAMS/xfrm_churn" -s "$SEED$1" -n $((0x100000 * $1)) \
+	start churn left ready xfrm_churn -s "$SEED$1" -n $((0x100000 * $1)) \
 		-k "$OUT/esp_sa" ${CHURN_WORDS:-} "${churned[@]}" &&
-		start flood-left left ready "$PROGRAMS/udp_flood" "$SEED$1" \
+		start flood-left left ready udp_flood "$SEED$1" \
 			$(ends_of left right "${numbers[@]}") &&
-		start flood-right right ready "$PROGRAMS/udp_flood" "$SEED$1" \
+		start flood-right right ready udp_flood "$SEED$1" \
 			$(ends_of right left "${numbers[@]}")
 }
 
@@ -166,9 +166,6 @@ last_strike()
 		load_stop
 	fi
 }
-
-# The kernel moves the device to the first netns when its own one is gone.
-left_moved() { [[ -n $(ls "$NSIM/devices/netdevsim${NIC_ID[left]}/net" 2>/dev/null) ]]; }
 
 nothing_holds_the_device()
 {
@@ -299,7 +296,7 @@ stress() # NAME
 {
 	local number=0 batch=0
 
-	find_programs || skip_all "needs xfrm_churn and udp_flood (make in the selftest's folder)"
+	need xfrm_churn udp_flood
 	note "seed $SEED, $ROUNDS rounds; once more: make test-smp T=$1 SEED=$SEED ROUNDS=$ROUNDS"
 	RANDOM=$((SEED % 32768))
 	leaks_begin
@@ -319,13 +316,4 @@ stress() # NAME
 	     END { for (deed in did) printf "# %s: %d done, %d refused\n", deed, did[deed], refused[deed] }' \
 		<(grep -E '^[a-z-]+ [0-9]+ [0-9]+$' "$OUT/load.log") | sort
 	leaks_end
-}
-
-find_programs()
-{
-	local path
-
-	for path in "$HERE" "$(dirname "$(command -v xfrm_churn)")"; do
-		[[ -x $path/xfrm_churn && -x $path/udp_flood ]] && PROGRAMS=$path && return
-	done
 }

@@ -74,6 +74,9 @@ nic_add() # NIC HOST IFACE
 
 nic_exists() { [[ -e $NSIM/devices/netdevsim${NIC_ID[$1]} ]]; }
 
+# The kernel moves the device to the first netns when its own one is gone.
+left_moved() { [[ -n $(ls "$NSIM/devices/netdevsim${NIC_ID[left]}/net" 2>/dev/null) ]]; }
+
 nic_del() # NIC
 {
 	step "echo ${NIC_ID[$1]} >$NSIM/del_device"

@@ -185,6 +185,18 @@ flow_frames() # N
 	echo "(esp.spi == $from || esp.spi == $SPI)"
 }
 
+# Verified, failed and cleartext frames of flow N, a filter a line.
+filters_of() # N
+{
+	local esp
+
+	esp=$(flow_frames "$1")
+	flow "$1"
+	echo "$esp && $VERIFIED"
+	echo "$esp && $UNVERIFIED"
+	clear_of "$ADDR_left" "$ADDR_right"
+}
+
 # Whatever the protected addresses say to each other outside of ESP.
 declare -r PROTECTED='10.1.0.0/16 10.2.0.0/16 fd00:1::/32 fd00:2::/32'
 # shellcheck disable=SC2086 # words, on purpose
@@ -214,7 +226,7 @@ no_pair_twice() # NAME...
 	for name; do
 		files+=("$CAPTURES/$name.pcap")
 	done
-	"$PROGRAMS/esp_pairs" "${files[@]}" >"$OUT/esp_pairs.log" 2>&1 && {
+	esp_pairs "${files[@]}" >"$OUT/esp_pairs.log" 2>&1 && {
 		note "esp_pairs: $(tail -n 1 "$OUT/esp_pairs.log")"
 		return
 	}
