@@ -48,15 +48,6 @@ static const char * const nsim_ipsec_counter_names[] = {
 
 static_assert(ARRAY_SIZE(nsim_ipsec_counter_names) == NSIM_IPSEC_COUNTERS);
 
-static const char * const nsim_ipsec_delay_names[] = {
-	[NSIM_IPSEC_DELAY_NONE]		= "none",
-	[NSIM_IPSEC_DELAY_UNBIND]	= "unbind",
-	[NSIM_IPSEC_DELAY_DELETE]	= "delete",
-	[NSIM_IPSEC_DELAY_FREE]		= "free",
-};
-
-static_assert(ARRAY_SIZE(nsim_ipsec_delay_names) == NSIM_IPSEC_DELAY_TARGETS);
-
 static atomic_long_t nsim_ipsec_all_ops[NSIM_IPSEC_OPS];
 
 /* Counts a call of the stack, for the port and for all. */
@@ -271,122 +262,6 @@ static int nsim_ipsec_legacy_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(nsim_ipsec_legacy);
 
-static int nsim_ipsec_delay_target_show(struct seq_file *m, void *v)
-{
-	struct nsim_ipsec *hw = m->private;
-
-	seq_printf(m, "%s\n", nsim_ipsec_delay_names[READ_ONCE(hw->faults.delay_target)]);
-	return 0;
-}
-
-static int nsim_ipsec_delay_target_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, nsim_ipsec_delay_target_show, inode->i_private);
-}
-
-static ssize_t nsim_ipsec_delay_target_write(struct file *file, const char __user *data,
-					     size_t count, loff_t *ppos)
-{
-	struct nsim_ipsec *hw = ((struct seq_file *)file->private_data)->private;
-	char name[16];
-	ssize_t len;
-	int target;
-
-	len = simple_write_to_buffer(name, sizeof(name) - 1, ppos, data, count);
-	if (len < 0)
-		return len;
-	name[len] = 0;
-
-	target = sysfs_match_string(nsim_ipsec_delay_names, name);
-	if (target < 0)
-		return target;
-	WRITE_ONCE(hw->faults.delay_target, target);
-	return count;
-}
-
-static const struct file_operations nsim_ipsec_delay_target_fops = {
-	.owner		= THIS_MODULE,
-	.open		= nsim_ipsec_delay_target_open,
-	.read		= seq_read,
-	.write		= nsim_ipsec_delay_target_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
-};
-
-#ifdef XFRM_DEV_UNBIND
-/* Hardware that finds an SA broken: it uses it no more, and says so. 0: all SAs. */
-static int nsim_ipsec_break_sa(void *data, u64 spi)
-{
-	struct nsim_ipsec *hw = data;
-	struct nsim_ipsec_sa *sa;
-	unsigned long slot;
-
-	rcu_read_lock();
-	xa_for_each(&hw->sa_slots, slot, sa) {
-		if (!sa->aead || (spi && ntohl(sa->spi) != spi) ||
-		    READ_ONCE(sa->stage) == NSIM_IPSEC_SA_DELETED)
-			continue;
-		spin_lock_bh(&sa->lock);
-		sa->stopped = true;
-		spin_unlock_bh(&sa->lock);
-		xfrm_dev_state_invalidate(sa->x, XFRM_INVALID_DRIVER);
-	}
-	rcu_read_unlock();
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(nsim_ipsec_break_sa_fops, NULL, nsim_ipsec_break_sa, "%llu\n");
-#endif
-
-static int nsim_ipsec_tx_room_get(void *data, u64 *val)
-{
-	struct nsim_ipsec *hw = data;
-
-	*val = atomic_read(&hw->faults.tx_room);
-	return 0;
-}
-
-/* What waits in the stack is asked for again, as when a ring has drained. */
-static int nsim_ipsec_tx_room_set(void *data, u64 val)
-{
-	struct nsim_ipsec *hw = data;
-
-	atomic_set(&hw->faults.tx_room, (int)val);
-	netif_tx_wake_all_queues(hw->netdev);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(nsim_ipsec_tx_room_fops, nsim_ipsec_tx_room_get,
-				nsim_ipsec_tx_room_set, "%lld\n");
-
-static void nsim_ipsec_debugfs_add_faults(struct nsim_ipsec *hw)
-{
-	struct dentry *dir = debugfs_create_dir("fault", hw->dir);
-
-	debugfs_create_bool("refuse_add", 0600, dir, &hw->faults.refuse_add);
-	debugfs_create_bool("fail_unbind", 0600, dir, &hw->faults.fail_unbind);
-	debugfs_create_bool("no_counters", 0600, dir, &hw->faults.no_counters);
-	debugfs_create_bool("vanish", 0600, dir, &hw->faults.vanish);
-	debugfs_create_bool("plain_out", 0600, dir, &hw->faults.plain_out);
-	debugfs_create_bool("any_encap", 0600, dir, &hw->faults.any_encap);
-	debugfs_create_bool("any_sa", 0600, dir, &hw->faults.any_sa);
-	debugfs_create_bool("wrong_csum", 0600, dir, &hw->faults.wrong_csum);
-	debugfs_create_bool("no_secpath", 0600, dir, &hw->faults.no_secpath);
-	debugfs_create_bool("false_secpath", 0600, dir, &hw->faults.false_secpath);
-	debugfs_create_bool("any_icv", 0600, dir, &hw->faults.any_icv);
-	debugfs_create_bool("no_window", 0600, dir, &hw->faults.no_window);
-	debugfs_create_bool("no_limits", 0600, dir, &hw->faults.no_limits);
-	debugfs_create_bool("repeat_seq", 0600, dir, &hw->faults.repeat_seq);
-	debugfs_create_bool("wrong_stats", 0600, dir, &hw->faults.wrong_stats);
-	debugfs_create_bool("hide_refused", 0600, dir, &hw->faults.hide_refused);
-	debugfs_create_bool("wrong_counters", 0600, dir, &hw->faults.wrong_counters);
-	debugfs_create_bool("leak_room", 0600, dir, &hw->faults.leak_room);
-	debugfs_create_file("tx_room", 0600, dir, hw, &nsim_ipsec_tx_room_fops);
-	debugfs_create_u32("delay_ms", 0600, dir, &hw->faults.delay_ms);
-	debugfs_create_file("delay_target", 0600, dir, hw, &nsim_ipsec_delay_target_fops);
-#ifdef XFRM_DEV_UNBIND
-	debugfs_create_file("break_sa", 0200, dir, hw, &nsim_ipsec_break_sa_fops);
-#endif
-}
-
 /* Goes with netdevsim's own folder. Callers hold the RTNL. */
 static void nsim_ipsec_debugfs_add_all(void)
 {
@@ -413,7 +288,7 @@ void nsim_ipsec_debugfs_add(struct nsim_ipsec *hw, struct dentry *port)
 	debugfs_create_file("ops", 0400, hw->dir, hw, &nsim_ipsec_ops_fops);
 	debugfs_create_u32("max_sas", 0600, hw->dir, &hw->max_sas);
 	debugfs_create_u32("max_policies", 0600, hw->dir, &hw->max_policies);
-	nsim_ipsec_debugfs_add_faults(hw);
+	nsim_ipsec_faults_add(hw, hw->dir);
 }
 
 void nsim_ipsec_debugfs_remove(struct nsim_ipsec *hw)

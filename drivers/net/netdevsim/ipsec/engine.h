@@ -9,7 +9,9 @@
  *   flow.c	the headers of a frame, and selectors
  *   esp.c	ESP: seal and open one frame
  *   replay.c	replay window
- *   debugfs.c	registers and fault switches
+ *   secpath.c	which SA handled a frame, as the stack is told
+ *   debugfs.c	registers
+ *   faults.c	fault switches; see faults.h
  */
 #ifndef _NSIM_IPSEC_ENGINE_H
 #define _NSIM_IPSEC_ENGINE_H
@@ -29,6 +31,8 @@
 #else
 static inline void xfrm_dev_state_exhausted(struct xfrm_state *x) { }
 #endif
+
+#include "faults.h"
 
 struct crypto_aead;
 struct nsim_ipsec;
@@ -80,64 +84,6 @@ enum nsim_ipsec_counter {
 	NSIM_IPSEC_RX_POLICY_DROPPED,
 	NSIM_IPSEC_RX_DROPPED,
 	NSIM_IPSEC_COUNTERS,
-};
-
-enum nsim_ipsec_delay_target {
-	NSIM_IPSEC_DELAY_NONE,
-	NSIM_IPSEC_DELAY_UNBIND,
-	NSIM_IPSEC_DELAY_DELETE,
-	NSIM_IPSEC_DELAY_FREE,
-	NSIM_IPSEC_DELAY_TARGETS,
-};
-
-/**
- * struct nsim_ipsec_faults - what goes wrong on request
- * @refuse_add:	SAs and policies are refused
- * @fail_unbind: the device does not answer when it loses an SA
- * @no_counters: it cannot tell where it stopped
- * @vanish:	it is gone, and the host does not know yet
- * @plain_out:	frames leave as they are, whatever policy protects them
- * @wrong_csum:	checksums that the stack leaves to the device are not filled in
- * @any_encap:	SAs whose ESP goes into UDP are taken, and their ESP does not
- * @any_sa:	what the device decrypted meets no policy of the device: it is the
- *		stack that asks its policies
- * @no_secpath:	the stack is not told which SA decrypted a frame
- * @false_secpath: the stack is told that the SA which a policy asks for decrypted
- *		a frame that is plain
- * @any_icv:	frames are accepted with any ICV
- * @no_window:	frames are accepted again
- * @no_limits:	SAs carry packets beyond their limits
- * @repeat_seq:	every fourth packet leaves under the number of the one before
- * @wrong_stats: of what an SA carried one packet is not reported
- * @hide_refused: what an SA refused is not reported
- * @wrong_counters: where the device stopped is told as one number less
- * @leak_room:	a deleted SA keeps its place in the table
- * @tx_room:	how many frames the ring still takes; negative: any number
- * @delay_ms:	how slow the device is
- * @delay_target: in what
- */
-struct nsim_ipsec_faults {
-	bool refuse_add;
-	bool fail_unbind;
-	bool no_counters;
-	bool vanish;
-	bool plain_out;
-	bool any_encap;
-	bool any_sa;
-	bool wrong_csum;
-	bool no_secpath;
-	bool false_secpath;
-	bool any_icv;
-	bool no_window;
-	bool no_limits;
-	bool repeat_seq;
-	bool wrong_stats;
-	bool hide_refused;
-	bool wrong_counters;
-	bool leak_room;
-	atomic_t tx_room;
-	u32 delay_ms;
-	enum nsim_ipsec_delay_target delay_target;
 };
 
 /**
@@ -219,7 +165,7 @@ struct nsim_ipsec_sa_name {
  * @linked:	it is there; under &nsim_ipsec.lock
  * @x:		the stack's state, for what is handed up and for reports; the data path
  *		reads no counter of it. It outlives the entry's last reader
- * @faults:	of the device
+ * @hw:		its engine
  * @aead:	keyed rfc4106(gcm(aes)); NULL in an entry that waits for its keys (larval)
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
@@ -255,7 +201,7 @@ struct nsim_ipsec_sa {
 	struct nsim_ipsec_sa_name name;
 	bool linked;
 	struct xfrm_state *x;
-	const struct nsim_ipsec_faults *faults;
+	struct nsim_ipsec *hw;
 	struct crypto_aead *aead;
 	u32 slot;
 	enum nsim_ipsec_sa_stage stage;
@@ -408,6 +354,12 @@ struct nsim_ipsec {
 	struct dentry *dir;
 };
 
+/* A device that was pulled: it answers nothing, and the host is not told. */
+static inline bool nsim_ipsec_is_gone(const struct nsim_ipsec *hw)
+{
+	return READ_ONCE(hw->faults.vanish);
+}
+
 static inline void nsim_ipsec_count(struct nsim_ipsec *hw, enum nsim_ipsec_counter which)
 {
 	atomic_long_inc(&hw->counters[which]);
@@ -433,6 +385,7 @@ struct nsim_ipsec_sa *nsim_ipsec_sa_find_out(struct nsim_ipsec *hw,
 void nsim_ipsec_sa_count_crypto(struct nsim_ipsec_sa *sa, unsigned int len);
 int nsim_ipsec_sa_next_seq(struct nsim_ipsec_sa *sa, unsigned int len, u64 *seq);
 void nsim_ipsec_sa_sent(struct nsim_ipsec_sa *sa);
+int nsim_ipsec_sa_check_window(struct nsim_ipsec_sa *sa, u64 seq);
 int nsim_ipsec_sa_accept(struct nsim_ipsec_sa *sa, u64 seq, unsigned int len);
 
 /* policy table */
@@ -457,6 +410,10 @@ int nsim_ipsec_esp_encrypt_payload(struct nsim_ipsec_sa *sa, struct sk_buff *skb
 				   const struct xfrm_offload *xo);
 int nsim_ipsec_esp_decrypt_payload(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 				   const struct nsim_ipsec_flow *flow);
+
+/* secpath */
+bool nsim_ipsec_attach(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
+		       u32 status);
 
 /* debugfs */
 void nsim_ipsec_op(struct nsim_ipsec *hw, enum nsim_ipsec_op which);

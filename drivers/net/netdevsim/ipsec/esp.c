@@ -71,16 +71,14 @@ static int nsim_ipsec_esp_crypt(struct nsim_ipsec_sa *sa, u8 *esp, u64 seq, unsi
 	aead_request_set_ad(&crypt->req, aad_len);
 	aead_request_set_crypt(&crypt->req, crypt->sg, crypt->sg, len, crypt->iv);
 	err = encrypt ? crypto_aead_encrypt(&crypt->req) : crypto_aead_decrypt(&crypt->req);
-	if (err == -EBADMSG && READ_ONCE(sa->faults->any_icv))
-		err = 0;
-
 	kfree_sensitive(crypt);
-	return err;
+	return nsim_ipsec_fault_verdict(sa->hw, NSIM_IPSEC_CHECK_RX_ICV, NULL, err);
 }
 
 static int nsim_ipsec_esp_fill_csum(const struct nsim_ipsec_sa *sa, struct sk_buff *skb)
 {
-	if (skb->ip_summed != CHECKSUM_PARTIAL || READ_ONCE(sa->faults->wrong_csum))
+	if (!nsim_ipsec_fault_verdict(sa->hw, NSIM_IPSEC_CHECK_TX_CSUM, skb,
+				      skb->ip_summed == CHECKSUM_PARTIAL))
 		return 0;
 	return skb_csum_hwoffload_help(skb, 0);
 }
@@ -328,7 +326,6 @@ int nsim_ipsec_esp_open(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 	int len = nsim_ipsec_esp_payload_len(flow);
 	const struct ip_esp_hdr *esph;
 	const u8 *tail;
-	bool fresh;
 	u8 proto;
 	u64 seq;
 	int err;
@@ -344,10 +341,10 @@ int nsim_ipsec_esp_open(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 	spin_lock_bh(&sa->lock);
 	if (sa->esn)
 		seq = nsim_ipsec_replay_extend(&sa->replay, seq);
-	fresh = READ_ONCE(sa->faults->no_window) || nsim_ipsec_replay_fresh(&sa->replay, seq);
+	err = nsim_ipsec_sa_check_window(sa, seq);
 	spin_unlock_bh(&sa->lock);
-	if (!fresh)
-		return -EALREADY;
+	if (err)
+		return err;
 
 	err = nsim_ipsec_esp_crypt(sa, skb->data + flow->upper, seq, len, false);
 	if (err)

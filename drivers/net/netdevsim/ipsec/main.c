@@ -4,9 +4,7 @@
  * the limits of the device, its set-up. See engine.h for the other files.
  */
 
-#include <linux/delay.h>
 #include <linux/moduleparam.h>
-#include <linux/preempt.h>
 
 #include "engine.h"
 #include "../netdevsim.h"
@@ -37,26 +35,14 @@ static struct nsim_ipsec *nsim_ipsec_of_policy(const struct xfrm_policy *xp)
 	return nsim_ipsec_of(xp->xdo.real_dev ?: xp->xdo.dev);
 }
 
-/* Where the stack cannot wait, a slow device does not show. */
-static void nsim_ipsec_delay(const struct nsim_ipsec *hw, enum nsim_ipsec_delay_target target)
+static int nsim_ipsec_check_device(struct nsim_ipsec *hw,
+				   struct netlink_ext_ack *extack)
 {
-	if (READ_ONCE(hw->faults.delay_target) != target)
-		return;
-	if (in_task() && !softirq_count() && !irqs_disabled())
-		msleep(READ_ONCE(hw->faults.delay_ms));
-}
-
-static int nsim_ipsec_check_faults(const struct nsim_ipsec *hw, struct netlink_ext_ack *extack)
-{
-	if (READ_ONCE(hw->faults.vanish)) {
+	if (nsim_ipsec_is_gone(hw)) {
 		NL_SET_ERR_MSG_MOD(extack, "The device is gone");
 		return -ENODEV;
 	}
-	if (READ_ONCE(hw->faults.refuse_add)) {
-		NL_SET_ERR_MSG_MOD(extack, "The device was told to refuse");
-		return -EIO;
-	}
-	return 0;
+	return nsim_ipsec_fault_call(hw, NSIM_IPSEC_CALL_ADD, extack);
 }
 
 static int nsim_ipsec_check_alg(const struct xfrm_algo_aead *alg, struct netlink_ext_ack *extack)
@@ -77,7 +63,7 @@ static int nsim_ipsec_check_alg(const struct xfrm_algo_aead *alg, struct netlink
 	return 0;
 }
 
-static int nsim_ipsec_check_state(const struct nsim_ipsec *hw, const struct xfrm_state *x,
+static int nsim_ipsec_check_state(struct nsim_ipsec *hw, const struct xfrm_state *x,
 				  struct netlink_ext_ack *extack)
 {
 	if (x->xso.type != XFRM_DEV_OFFLOAD_CRYPTO && x->xso.type != XFRM_DEV_OFFLOAD_PACKET) {
@@ -96,7 +82,8 @@ static int nsim_ipsec_check_state(const struct nsim_ipsec *hw, const struct xfrm
 		NL_SET_ERR_MSG_MOD(extack, "The device does not compress");
 		return -EINVAL;
 	}
-	if (x->encap && !READ_ONCE(hw->faults.any_encap)) {
+	if (nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_ENCAP, NULL,
+				     x->encap ? -EINVAL : 0)) {
 		NL_SET_ERR_MSG_MOD(extack, "The device does not put ESP into UDP or TCP");
 		return -EINVAL;
 	}
@@ -110,7 +97,7 @@ static int nsim_ipsec_check_state(const struct nsim_ipsec *hw, const struct xfrm
 static int nsim_ipsec_try_add(struct nsim_ipsec *hw, struct xfrm_state *x,
 			      struct netlink_ext_ack *extack)
 {
-	int err = nsim_ipsec_check_faults(hw, extack);
+	int err = nsim_ipsec_check_device(hw, extack);
 
 	if (err)
 		return err;
@@ -133,7 +120,7 @@ static void nsim_ipsec_state_delete(struct xfrm_state *x)
 	struct nsim_ipsec *hw = nsim_ipsec_of_state(x);
 
 	nsim_ipsec_op(hw, NSIM_IPSEC_STATE_DELETE);
-	nsim_ipsec_delay(hw, NSIM_IPSEC_DELAY_DELETE);
+	nsim_ipsec_fault_call(hw, NSIM_IPSEC_CALL_DELETE, NULL);
 	if (!nsim_ipsec_sa_delete(hw, x))
 		nsim_ipsec_op(hw, NSIM_IPSEC_VIOLATION);
 }
@@ -143,14 +130,14 @@ static void nsim_ipsec_state_free(struct xfrm_state *x)
 	struct nsim_ipsec *hw = nsim_ipsec_of_state(x);
 
 	nsim_ipsec_op(hw, NSIM_IPSEC_STATE_FREE);
-	nsim_ipsec_delay(hw, NSIM_IPSEC_DELAY_FREE);
+	nsim_ipsec_fault_call(hw, NSIM_IPSEC_CALL_FREE, NULL);
 	if (!nsim_ipsec_sa_free(hw, x))
 		nsim_ipsec_op(hw, NSIM_IPSEC_VIOLATION);
 }
 
 static bool nsim_ipsec_offload_ok(struct sk_buff *skb, struct xfrm_state *x)
 {
-	return !READ_ONCE(nsim_ipsec_of_state(x)->faults.vanish);
+	return !nsim_ipsec_is_gone(nsim_ipsec_of_state(x));
 }
 
 /* The number that crypto offload expects next comes from the stack, under x->lock. */
@@ -172,7 +159,8 @@ static void nsim_ipsec_tell_now(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa,
 	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
 	struct xfrm_dev_counters now = { .replay = replay };
 
-	if (!sa->aead || READ_ONCE(hw->faults.no_counters))
+	if (!sa->aead ||
+	    nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_COUNTERS, NULL, 0))
 		return;
 
 	if (sa->dir == XFRM_DEV_OFFLOAD_IN)
@@ -198,7 +186,7 @@ static void nsim_ipsec_update_stats(struct xfrm_state *x)
 	struct nsim_ipsec_sa *sa = nsim_ipsec_sa_of(hw, x);
 	u64 bytes, packets;
 
-	if (!sa || sa->type != XFRM_DEV_OFFLOAD_PACKET || READ_ONCE(hw->faults.vanish))
+	if (!sa || sa->type != XFRM_DEV_OFFLOAD_PACKET || nsim_ipsec_is_gone(hw))
 		return;
 
 	nsim_ipsec_sa_report_refused(sa);
@@ -216,13 +204,15 @@ static int nsim_ipsec_state_unbind(struct net_device *dev, struct xfrm_state *x,
 {
 	struct nsim_ipsec *hw = nsim_ipsec_of(dev);
 	struct nsim_ipsec_sa *sa;
+	u64 seq;
+	int err;
 
 	nsim_ipsec_op(hw, NSIM_IPSEC_STATE_UNBIND);
-	nsim_ipsec_delay(hw, NSIM_IPSEC_DELAY_UNBIND);
-	if (READ_ONCE(hw->faults.vanish))
+	err = nsim_ipsec_fault_call(hw, NSIM_IPSEC_CALL_UNBIND, NULL);
+	if (nsim_ipsec_is_gone(hw))
 		return -ENODEV;
-	if (READ_ONCE(hw->faults.fail_unbind))
-		return -EIO;
+	if (err)
+		return err;
 
 	sa = nsim_ipsec_sa_of(hw, x);
 	if (!sa) {
@@ -230,13 +220,18 @@ static int nsim_ipsec_state_unbind(struct net_device *dev, struct xfrm_state *x,
 		return -ENOENT;
 	}
 	nsim_ipsec_sa_stop(sa);
-	/* A larval state has counted nothing; the counters of crypto offload are the stack's. */
-	if (READ_ONCE(hw->faults.no_counters) || sa->type != XFRM_DEV_OFFLOAD_PACKET || !sa->aead)
+	/*
+	 * A larval state has counted nothing; software keeps the counters of
+	 * crypto offload.
+	 */
+	if (sa->type != XFRM_DEV_OFFLOAD_PACKET || !sa->aead)
 		return -EOPNOTSUPP;
+	err = nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_COUNTERS, NULL, 0);
+	if (err)
+		return err;
 
-	final->seq = sa->dir == XFRM_DEV_OFFLOAD_OUT ? sa->seq : sa->replay.top;
-	if (READ_ONCE(hw->faults.wrong_counters) && final->seq)
-		final->seq--;
+	seq = sa->dir == XFRM_DEV_OFFLOAD_OUT ? sa->seq : sa->replay.top;
+	final->seq = nsim_ipsec_fault_number(sa, NSIM_IPSEC_LAST_SEQ, seq);
 	if (sa->dir == XFRM_DEV_OFFLOAD_IN && final->window)
 		nsim_ipsec_replay_export(&sa->replay, final->replay, final->window);
 	nsim_ipsec_sa_report(sa, &final->bytes, &final->packets);
@@ -278,7 +273,7 @@ static int nsim_ipsec_policy_op_add(struct xfrm_policy *xp, struct netlink_ext_a
 	struct nsim_ipsec *hw = nsim_ipsec_of_policy(xp);
 	int err;
 
-	err = nsim_ipsec_check_faults(hw, extack) ?:
+	err = nsim_ipsec_check_device(hw, extack) ?:
 	      nsim_ipsec_check_policy(xp, extack) ?:
 	      nsim_ipsec_policy_add(hw, xp, extack);
 	nsim_ipsec_op(hw, err ? NSIM_IPSEC_POLICY_ADD_REFUSED : NSIM_IPSEC_POLICY_ADD);
@@ -358,7 +353,7 @@ void nsim_ipsec_init(struct netdevsim *ns)
 	hw->netdev = dev;
 	hw->max_sas = READ_ONCE(ipsec_max_sas);
 	hw->max_policies = NSIM_IPSEC_DEFAULT_MAX;
-	atomic_set(&hw->faults.tx_room, -1);
+	nsim_ipsec_faults_init(hw);
 	spin_lock_init(&hw->lock);
 	err = nsim_ipsec_sa_table_init(hw);
 	err = nsim_ipsec_policy_table_init(hw) ?: err;

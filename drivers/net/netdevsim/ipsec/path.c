@@ -161,7 +161,8 @@ static struct sk_buff *nsim_ipsec_tx_packet(struct nsim_ipsec *hw, struct sk_buf
 	struct nsim_ipsec_sa *sa;
 	bool bare;
 
-	if (!nsim_ipsec_is_on(hw) || READ_ONCE(hw->faults.plain_out) ||
+	if (!nsim_ipsec_is_on(hw) ||
+	    nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_TX_LOOKUP, skb, 0) ||
 	    skb_network_offset(skb) != ETH_HLEN ||
 	    !nsim_ipsec_flow_read(&flow, skb))
 		return nsim_ipsec_tx_plain(hw, skb, NSIM_IPSEC_TX_PLAIN);
@@ -213,28 +214,6 @@ static struct sk_buff *nsim_ipsec_tx_crypto(struct nsim_ipsec *hw, struct sk_buf
 }
 
 /**
- * nsim_ipsec_tx_full - has the port no room for one more frame?
- * @ns: the port
- * @skb: the frame, as the stack hands it over
- *
- * A port without room stops its queue, as drivers do. The stack keeps the
- * frame, which is past all of its checks.
- *
- * Return: true if the answer to the stack has to be NETDEV_TX_BUSY.
- */
-bool nsim_ipsec_tx_full(struct netdevsim *ns, struct sk_buff *skb)
-{
-	struct nsim_ipsec *hw = ns->ipsec;
-
-	if (!hw || atomic_read(&hw->faults.tx_room) < 0 ||
-	    atomic_dec_if_positive(&hw->faults.tx_room) >= 0)
-		return false;
-
-	netif_tx_stop_queue(skb_get_tx_queue(ns->netdev, skb));
-	return true;
-}
-
-/**
  * nsim_ipsec_tx - what the port does to a frame before it goes onto the cable
  * @ns: the port
  * @skb: frame; consumed
@@ -251,7 +230,7 @@ struct sk_buff *nsim_ipsec_tx(struct netdevsim *ns, struct sk_buff *skb)
 
 	rcu_read_lock();
 	xo = xfrm_offload(skb);
-	if (READ_ONCE(hw->faults.vanish))
+	if (nsim_ipsec_is_gone(hw))
 		skb = nsim_ipsec_drop_tx(hw, skb, NSIM_IPSEC_TX_DROPPED);
 	else if (xo && xo->flags & XFRM_XMIT)
 		skb = nsim_ipsec_tx_crypto(hw, skb, xo);
@@ -260,24 +239,6 @@ struct sk_buff *nsim_ipsec_tx(struct netdevsim *ns, struct sk_buff *skb)
 	rcu_read_unlock();
 
 	return skb;
-}
-
-/* Tells the stack which SA the device handled the packet under. */
-static bool nsim_ipsec_rx_attach(struct nsim_ipsec_sa *sa, struct sk_buff *skb, u32 status)
-{
-	struct xfrm_offload *xo;
-	struct sec_path *sp;
-
-	sp = secpath_set(skb);
-	if (!sp || sp->len == XFRM_MAX_DEPTH || !refcount_inc_not_zero(&sa->x->refcnt))
-		return false;
-
-	sp->xvec[sp->len++] = sa->x;
-	sp->olen++;
-	xo = xfrm_offload(skb);
-	xo->flags = CRYPTO_DONE;
-	xo->status = status;
-	return true;
 }
 
 static enum nsim_ipsec_counter nsim_ipsec_rx_why(int err)
@@ -312,13 +273,13 @@ static struct sk_buff *nsim_ipsec_rx_packet(struct nsim_ipsec *hw, struct nsim_i
 	}
 
 	policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, &inner);
-	if (policy && !READ_ONCE(hw->faults.any_sa) &&
-	    !nsim_ipsec_policy_accepts(policy, sa))
+	err = policy && !nsim_ipsec_policy_accepts(policy, sa) ? -EACCES : 0;
+	if (nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_RX_POLICY, skb, err))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_POLICY_DROPPED);
-	if (!READ_ONCE(hw->faults.no_secpath) &&
-	    !nsim_ipsec_rx_attach(sa, skb, CRYPTO_SUCCESS))
+	if (!nsim_ipsec_attach(sa, skb, CRYPTO_SUCCESS))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_DROPPED);
 
+	nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_RX_DONE, skb, 0);
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_DECRYPTED);
 	return skb;
 }
@@ -341,7 +302,7 @@ static struct sk_buff *nsim_ipsec_rx_crypto(struct nsim_ipsec *hw, struct nsim_i
 	} else {
 		nsim_ipsec_sa_count_crypto(sa, flow->len);
 	}
-	if (!nsim_ipsec_rx_attach(sa, skb, status))
+	if (!nsim_ipsec_attach(sa, skb, status))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_DROPPED);
 
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_CRYPTO);
@@ -368,29 +329,9 @@ static struct sk_buff *nsim_ipsec_rx_esp(struct nsim_ipsec *hw, struct sk_buff *
 	return nsim_ipsec_rx_packet(hw, sa, skb, flow);
 }
 
-static void nsim_ipsec_rx_attach_any(struct nsim_ipsec *hw, struct sk_buff *skb,
-				     const struct nsim_ipsec_policy *policy)
+static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff *skb)
 {
-	struct nsim_ipsec_sa *sa;
-	unsigned long slot;
-
-	xa_for_each(&hw->sa_slots, slot, sa)
-		if (sa->dir == XFRM_DEV_OFFLOAD_IN && nsim_ipsec_policy_accepts(policy, sa) &&
-		    nsim_ipsec_rx_attach(sa, skb, CRYPTO_SUCCESS))
-			return;
-}
-
-static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff *skb,
-					   const struct nsim_ipsec_flow *flow)
-{
-	const struct nsim_ipsec_policy *policy;
-
-	if (READ_ONCE(hw->faults.false_secpath)) {
-		policy = nsim_ipsec_policy_find(hw, XFRM_DEV_OFFLOAD_IN, flow);
-		if (policy)
-			nsim_ipsec_rx_attach_any(hw, skb, policy);
-	}
-
+	nsim_ipsec_fault_verdict(hw, NSIM_IPSEC_CHECK_RX_PLAIN, skb, 0);
 	nsim_ipsec_count(hw, NSIM_IPSEC_RX_PLAIN);
 	return skb;
 }
@@ -410,7 +351,7 @@ struct sk_buff *nsim_ipsec_rx(struct netdevsim *ns, struct sk_buff *skb)
 
 	if (!hw)
 		return skb;
-	if (READ_ONCE(hw->faults.vanish))
+	if (nsim_ipsec_is_gone(hw))
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_DROPPED);
 	if (!nsim_ipsec_is_on(hw))
 		return skb;
@@ -423,7 +364,7 @@ struct sk_buff *nsim_ipsec_rx(struct netdevsim *ns, struct sk_buff *skb)
 	if (flow.proto == IPPROTO_ESP && !flow.fragment)
 		skb = nsim_ipsec_rx_esp(hw, skb, &flow);
 	else
-		skb = nsim_ipsec_rx_plain(hw, skb, &flow);
+		skb = nsim_ipsec_rx_plain(hw, skb);
 	rcu_read_unlock();
 
 	return skb;

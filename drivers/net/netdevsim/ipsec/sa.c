@@ -96,31 +96,44 @@ static bool nsim_ipsec_sa_crosses(u64 before, u64 after, u64 limit)
 }
 
 /*
+ * Returns 0, -EDQUOT at a hard limit, or a positive number if the packet is
+ * the one that reaches a limit.
+ */
+static int nsim_ipsec_sa_check_limits(const struct nsim_ipsec_sa *sa,
+				      unsigned int len)
+{
+	const struct xfrm_lifetime_cfg *limits = &sa->limits;
+	u64 bytes = sa->bytes + len, packets = sa->packets + 1;
+
+	if (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
+	    nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit))
+		return -EDQUOT;
+
+	return nsim_ipsec_sa_crosses(sa->bytes, bytes, limits->soft_byte_limit) ||
+	       nsim_ipsec_sa_crosses(sa->bytes, bytes, limits->hard_byte_limit) ||
+	       nsim_ipsec_sa_crosses(sa->packets, packets, limits->soft_packet_limit) ||
+	       nsim_ipsec_sa_crosses(sa->packets, packets, limits->hard_packet_limit);
+}
+
+/*
  * Counts a packet of packet offload, if the SA may still carry one: 0, or
- * -ESHUTDOWN after a stop, -EDQUOT at a hard limit. @notify becomes true if the
- * stack should hear of a limit.
+ * -ESHUTDOWN after a stop, -EDQUOT at a hard limit. Sets @notify if the stack
+ * has to be told of a limit.
  */
 static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, bool *notify)
 {
-	const struct xfrm_lifetime_cfg *limits = &sa->limits;
+	int limit;
 
 	lockdep_assert_held(&sa->lock);
 
 	if (sa->stopped)
 		return -ESHUTDOWN;
-	if (READ_ONCE(sa->faults->no_limits))
-		goto count;
-	if (nsim_ipsec_sa_reaches(sa->bytes, limits->hard_byte_limit) ||
-	    nsim_ipsec_sa_reaches(sa->packets, limits->hard_packet_limit)) {
-		*notify = true;
-		return -EDQUOT;
-	}
+	limit = nsim_ipsec_fault_verdict(sa->hw, NSIM_IPSEC_CHECK_LIMITS, NULL,
+					 nsim_ipsec_sa_check_limits(sa, len));
+	*notify = limit;
+	if (limit < 0)
+		return limit;
 
-	*notify = nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->soft_byte_limit) ||
-		  nsim_ipsec_sa_crosses(sa->bytes, sa->bytes + len, limits->hard_byte_limit) ||
-		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->soft_packet_limit) ||
-		  nsim_ipsec_sa_crosses(sa->packets, sa->packets + 1, limits->hard_packet_limit);
-count:
 	sa->bytes += len;
 	sa->packets++;
 	return 0;
@@ -167,7 +180,8 @@ int nsim_ipsec_sa_next_seq(struct nsim_ipsec_sa *sa, unsigned int len, u64 *seq)
 	} else {
 		err = nsim_ipsec_sa_account(sa, len, &notify);
 		if (!err) {
-			sa->seq += !READ_ONCE(sa->faults->repeat_seq) || sa->packets % 4;
+			sa->seq = nsim_ipsec_fault_number(sa, NSIM_IPSEC_NEXT_SEQ,
+							  sa->seq + 1);
 			*seq = sa->seq;
 			atomic_inc(&sa->busy);
 		}
@@ -187,6 +201,15 @@ void nsim_ipsec_sa_sent(struct nsim_ipsec_sa *sa)
 		wake_up_var(&sa->busy);
 }
 
+/* Returns 0, or -EALREADY for a replay. Under @sa's lock. */
+int nsim_ipsec_sa_check_window(struct nsim_ipsec_sa *sa, u64 seq)
+{
+	int err = nsim_ipsec_replay_fresh(&sa->replay, seq) ? 0 : -EALREADY;
+
+	return nsim_ipsec_fault_verdict(sa->hw, NSIM_IPSEC_CHECK_RX_WINDOW,
+					NULL, err);
+}
+
 /**
  * nsim_ipsec_sa_accept - enter an authentic packet into the window
  * @sa: an inbound SA of packet offload; the caller is in an RCU read section
@@ -198,16 +221,16 @@ void nsim_ipsec_sa_sent(struct nsim_ipsec_sa *sa)
 int nsim_ipsec_sa_accept(struct nsim_ipsec_sa *sa, u64 seq, unsigned int len)
 {
 	bool notify = false;
-	int err = -EALREADY;
+	int err;
 
 	spin_lock_bh(&sa->lock);
-	if (sa->stopped) {
+	if (sa->stopped)
 		err = -ESHUTDOWN;
-	} else if (READ_ONCE(sa->faults->no_window) || nsim_ipsec_replay_fresh(&sa->replay, seq)) {
-		err = nsim_ipsec_sa_account(sa, len, &notify);
-		if (!err)
-			nsim_ipsec_replay_advance(&sa->replay, seq);
-	}
+	else
+		err = nsim_ipsec_sa_check_window(sa, seq) ?:
+		      nsim_ipsec_sa_account(sa, len, &notify);
+	if (!err)
+		nsim_ipsec_replay_advance(&sa->replay, seq);
 	spin_unlock_bh(&sa->lock);
 
 	if (notify)
@@ -229,9 +252,8 @@ void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
 {
 	spin_lock_bh(&sa->lock);
 	*bytes = sa->bytes - sa->reported_bytes;
-	*packets = sa->packets - sa->reported_packets;
-	if (READ_ONCE(sa->faults->wrong_stats) && !sa->reported_packets && *packets)
-		--*packets;
+	*packets = nsim_ipsec_fault_number(sa, NSIM_IPSEC_CARRIED,
+					   sa->packets - sa->reported_packets);
 	sa->reported_bytes = sa->bytes;
 	sa->reported_packets = sa->packets;
 	spin_unlock_bh(&sa->lock);
@@ -252,14 +274,11 @@ void nsim_ipsec_sa_report_refused(struct nsim_ipsec_sa *sa)
 	struct xfrm_state *x = sa->x;
 	u32 replayed, forged;
 
-	if (READ_ONCE(sa->faults->hide_refused))
-		return;
-
 	spin_lock_bh(&sa->lock);
-	replayed = sa->replayed;
-	forged = sa->forged;
-	sa->replayed = 0;
-	sa->forged = 0;
+	replayed = nsim_ipsec_fault_number(sa, NSIM_IPSEC_REFUSED, sa->replayed);
+	forged = nsim_ipsec_fault_number(sa, NSIM_IPSEC_REFUSED, sa->forged);
+	sa->replayed -= replayed;
+	sa->forged -= forged;
 	spin_unlock_bh(&sa->lock);
 
 	x->stats.replay += replayed;
@@ -289,7 +308,7 @@ static struct nsim_ipsec_sa *nsim_ipsec_sa_alloc(struct nsim_ipsec *hw, struct x
 		return NULL;
 
 	sa->x = x;
-	sa->faults = &hw->faults;
+	sa->hw = hw;
 	sa->type = x->xso.type;
 	sa->dir = x->xso.dir;
 	spin_lock_init(&sa->lock);
@@ -451,7 +470,7 @@ static void nsim_ipsec_sa_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa
 		return;
 	rhltable_remove(nsim_ipsec_sa_home(hw, sa), &sa->node, nsim_ipsec_sa_params);
 	sa->linked = false;
-	hw->sa_count -= !READ_ONCE(hw->faults.leak_room);
+	hw->sa_count -= nsim_ipsec_fault_number(sa, NSIM_IPSEC_PLACES, 1);
 	hw->crypto_count -= sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
 }
 
