@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the engine shows, the way registers would: no keys. Per port in
- * ipsec_hw/; calls of all ports that ever were in netdevsim/ipsec_hw/ops.
+ * What the engine shows, as registers would: no keys. Per port in ipsec_hw/;
+ * calls of all ports, deleted ones included, in netdevsim/ipsec_hw/ops.
  */
 
 #include <linux/seq_file.h>
@@ -50,7 +50,7 @@ static_assert(ARRAY_SIZE(nsim_ipsec_counter_names) == NSIM_IPSEC_COUNTERS);
 
 static atomic_long_t nsim_ipsec_all_ops[NSIM_IPSEC_OPS];
 
-/* Counts a call of the stack, for the port and for all. */
+/* Count a call of the stack, for the port and for all ports. */
 void nsim_ipsec_op(struct nsim_ipsec *hw, enum nsim_ipsec_op which)
 {
 	atomic_long_inc(&hw->ops[which]);
@@ -235,7 +235,7 @@ static const struct seq_operations nsim_ipsec_policy_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(nsim_ipsec_policy);
 
-/* The file that crypto offload always had; rtnetlink.sh compares it word by word. */
+/* The file of the stub that this engine replaces; rtnetlink.sh compares it word by word. */
 static int nsim_ipsec_legacy_show(struct seq_file *m, void *v)
 {
 	struct nsim_ipsec *hw = m->private;
@@ -262,7 +262,7 @@ static int nsim_ipsec_legacy_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(nsim_ipsec_legacy);
 
-/* Goes with netdevsim's own folder. Callers hold the RTNL. */
+/* Removed with netdevsim's own directory. Callers hold the RTNL. */
 static void nsim_ipsec_debugfs_add_all(void)
 {
 	static struct dentry *dir;

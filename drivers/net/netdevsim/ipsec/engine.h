@@ -44,11 +44,11 @@ struct nsim_ipsec;
 #define NSIM_IPSEC_ESP_LEN	(sizeof(struct ip_esp_hdr) + NSIM_IPSEC_IV_LEN)
 #define NSIM_IPSEC_SALT_LEN	4
 
-/* The stack takes handle 0 for "not offloaded": slot numbers carry a bit. */
+/* A handle of 0 is "not offloaded" to the stack: set a bit beside the slot. */
 #define NSIM_IPSEC_HANDLE(slot)	((unsigned long)(slot) | BIT(31))
 #define NSIM_IPSEC_SLOT(handle)	((handle) & ~BIT(31))
 
-/* What the stack asked for, counted per device and over all devices. */
+/* Calls of the stack, counted per device and over all devices. */
 enum nsim_ipsec_op {
 	NSIM_IPSEC_STATE_ADD,
 	NSIM_IPSEC_STATE_ADD_REFUSED,
@@ -63,7 +63,7 @@ enum nsim_ipsec_op {
 	NSIM_IPSEC_OPS,
 };
 
-/* What became of the frames. */
+/* What happened to the frames. */
 enum nsim_ipsec_counter {
 	NSIM_IPSEC_TX_ENCRYPTED,
 	NSIM_IPSEC_TX_CRYPTO,
@@ -87,7 +87,7 @@ enum nsim_ipsec_counter {
 };
 
 /**
- * struct nsim_ipsec_flow - what the engine reads of an IP packet
+ * struct nsim_ipsec_flow - the headers of an IP packet
  * @saddr:	source address
  * @daddr:	destination address
  * @family:	AF_INET or AF_INET6
@@ -147,7 +147,7 @@ enum nsim_ipsec_sa_stage {
 };
 
 /**
- * struct nsim_ipsec_sa_name - by what a packet finds its SA
+ * struct nsim_ipsec_sa_name - lookup key of an SA
  * @daddr:	of the SA; unused octets are zero
  * @id:		inbound its SPI, outbound its reqid
  * @family:	of @daddr
@@ -162,7 +162,7 @@ struct nsim_ipsec_sa_name {
  * struct nsim_ipsec_sa - one entry of the device's SA table
  * @node:	in the table of its direction; writers hold &nsim_ipsec.lock, readers RCU
  * @name:	its key there
- * @linked:	it is there; under &nsim_ipsec.lock
+ * @linked:	@node is in that table; under &nsim_ipsec.lock
  * @x:		the stack's state, for what is handed up and for reports; the data path
  *		reads no counter of it. It outlives the entry's last reader
  * @hw:		its engine
@@ -179,20 +179,20 @@ struct nsim_ipsec_sa_name {
  * @flags:	XFRM_STATE_* of the stack's state
  * @saddr:	source address
  * @daddr:	destination address
- * @sel:	which packets it is for
+ * @sel:	selector
  * @limits:	lifetime in bytes and packets
  * @key:	as the "ipsec" file of crypto offload shows it
- * @salt:	the same
- * @lock:	everything below it
- * @stopped:	carries no packet any more
+ * @salt:	as that file shows it
+ * @lock:	protects the members below it
+ * @stopped:	carries no packet
  * @seq:	number of the last packet sent
  * @replay:	inbound window
  * @bytes:	handled, counted as plain IP packets
  * @packets:	handled
  * @reported_bytes:	part of @bytes that the stack knows
  * @reported_packets:	part of @packets that the stack knows
- * @replayed:	frames refused as replays, that the stack does not know of yet
- * @forged:	frames refused for their ICV, that the stack does not know of yet
+ * @replayed:	frames refused as replays, not yet reported
+ * @forged:	frames refused for their ICV, not yet reported
  * @busy:	packets between their sequence number and the cable
  * @free_work:	frees the entry after a grace period
  */
@@ -260,7 +260,7 @@ struct nsim_ipsec_pair {
  * @node:	in the list of @pair or in that of wildcards, sorted;
  *		writers hold &nsim_ipsec.lock, readers RCU
  * @pair:	the policies for its pair of addresses; NULL for a wildcard
- * @xp:		the stack's policy, to know it again; never looked into by the data path
+ * @xp:		the stack's policy, to compare with; not read by the data path
  * @slot:	index in the table
  * @stage:	under &nsim_ipsec.lock
  * @age:	grows with every policy added; the older one wins at equal priority
@@ -324,9 +324,9 @@ struct nsim_ipsec_policy {
  * @free_wq:	frees SAs in process context after their last reader
  * @faults:	what goes wrong on request
  * @ops:	calls of the stack
- * @counters:	fates of frames
+ * @counters:	what happened to frames
  * @legacy:	the file "ipsec"
- * @dir:	the folder "ipsec_hw"
+ * @dir:	the directory "ipsec_hw"
  */
 struct nsim_ipsec {
 	struct net_device *netdev;

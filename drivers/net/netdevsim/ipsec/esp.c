@@ -83,7 +83,7 @@ static int nsim_ipsec_esp_fill_csum(const struct nsim_ipsec_sa *sa, struct sk_bu
 	return skb_csum_hwoffload_help(skb, 0);
 }
 
-/* One buffer of our own, with room on both sides. */
+/* Make the frame one private buffer, with room on both sides. */
 static int nsim_ipsec_esp_own(struct sk_buff *skb, unsigned int head, unsigned int tail)
 {
 	if (skb_linearize(skb))
@@ -140,7 +140,7 @@ static void nsim_ipsec_esp_put_outer_v6(struct nsim_ipsec_sa *sa, struct ipv6hdr
 	ipv6_change_dsfield(outer, 0, dsfield);
 }
 
-/* Makes room for ESP between the IP header and what it carries. Returns the inner protocol. */
+/* Make room for ESP between the IP header and its payload. Returns the inner protocol. */
 static u8 nsim_ipsec_esp_insert(struct sk_buff *skb, const struct nsim_ipsec_flow *flow)
 {
 	unsigned int nhoff = skb_network_offset(skb);
@@ -158,7 +158,7 @@ static u8 nsim_ipsec_esp_insert(struct sk_buff *skb, const struct nsim_ipsec_flo
 	return proto;
 }
 
-/* Puts an IP header and ESP in front of the packet. Returns the inner protocol. */
+/* Put an IP header and ESP in front of the packet. Returns the inner protocol. */
 static u8 nsim_ipsec_esp_wrap(struct nsim_ipsec_sa *sa, struct sk_buff *skb, u64 seq)
 {
 	bool v4 = sa->family == AF_INET, inner_v4 = skb->protocol == htons(ETH_P_IP);
@@ -256,7 +256,7 @@ int nsim_ipsec_esp_seal(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 	return err;
 }
 
-/* ESP's position is known and its end is the end of the packet: what is in it? */
+/* The length of what follows the IV, up to the end of the packet; -EINVAL for no proper ESP. */
 static int nsim_ipsec_esp_payload_len(const struct nsim_ipsec_flow *flow)
 {
 	int len = (int)flow->len - (int)(flow->upper + NSIM_IPSEC_ESP_LEN);
@@ -264,7 +264,7 @@ static int nsim_ipsec_esp_payload_len(const struct nsim_ipsec_flow *flow)
 	return len < (int)NSIM_IPSEC_ICV_LEN + 4 || len % 4 ? -EINVAL : len;
 }
 
-/* Takes ESP out from behind the IP header. */
+/* Remove ESP from behind the IP header. */
 static void nsim_ipsec_esp_remove(struct sk_buff *skb, const struct nsim_ipsec_flow *flow,
 				  unsigned int len, u8 proto)
 {
@@ -281,7 +281,7 @@ static void nsim_ipsec_esp_remove(struct sk_buff *skb, const struct nsim_ipsec_f
 	nsim_ipsec_esp_set_len(skb, skb->len);
 }
 
-/* Takes the outer IP header and ESP off the packet. */
+/* Remove the outer IP header and ESP. */
 static int nsim_ipsec_esp_unwrap(struct sk_buff *skb, const struct nsim_ipsec_flow *flow,
 				 unsigned int len, u8 proto)
 {
@@ -360,7 +360,7 @@ int nsim_ipsec_esp_open(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 	if (err)
 		return err;
 
-	/* A dummy packet hides how much is sent: it ends here. */
+	/* A dummy packet (RFC 4303, 2.6) only hides how much is sent. */
 	if (proto == IPPROTO_NONE)
 		return -EINVAL;
 	if (sa->mode == XFRM_MODE_TUNNEL)
@@ -375,7 +375,7 @@ int nsim_ipsec_esp_open(struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 	return err;
 }
 
-/* The checksum of the payload ends where the trailer begins that the stack has appended. */
+/* The checksum covers the payload without the trailer, which the stack has appended. */
 static int nsim_ipsec_esp_payload_csum(const struct nsim_ipsec_sa *sa, struct sk_buff *skb,
 				       unsigned int payload_len)
 {
@@ -399,7 +399,7 @@ static int nsim_ipsec_esp_payload_csum(const struct nsim_ipsec_sa *sa, struct sk
  * @sa: outbound SA of crypto offload
  * @skb: a single frame in which the stack left room for them, data at the link header
  * @flow: its packet
- * @xo: what the stack says of it
+ * @xo: what the stack says about it
  *
  * Return: 0, -EINVAL, -ENOMEM, or the crypto API's error. On error the frame must be dropped.
  */

@@ -156,14 +156,14 @@ u64 nsim_ipsec_fault_number(const struct nsim_ipsec_sa *sa,
 }
 
 /**
- * nsim_ipsec_tx_full - has the port no room for one more frame?
+ * nsim_ipsec_tx_full - test whether the ring of a port is full
  * @ns: the port
  * @skb: the frame, as the stack hands it over
  *
- * A port without room stops its queue, as drivers do. The stack keeps the
- * frame, which is past all of its checks.
+ * Stops the queue if it is, as drivers do. The stack keeps the frame, which
+ * has passed all of its checks.
  *
- * Return: true if the answer to the stack has to be NETDEV_TX_BUSY.
+ * Return: true if the driver has to return NETDEV_TX_BUSY.
  */
 bool nsim_ipsec_tx_full(struct netdevsim *ns, struct sk_buff *skb)
 {

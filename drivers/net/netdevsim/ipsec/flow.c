@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the engine reads of a frame, and how selectors compare with it. */
+/* The headers of a frame, and selectors. */
 
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -145,10 +145,10 @@ static bool nsim_ipsec_flow_read_v6(struct nsim_ipsec_flow *flow, const struct s
 
 /**
  * nsim_ipsec_flow_read - read the headers of a frame
- * @flow: where to
+ * @flow: filled in
  * @skb: frame with its network header set
  *
- * Return: false if it is no complete IP packet.
+ * Return: false if the frame is not a complete IP packet.
  */
 bool nsim_ipsec_flow_read(struct nsim_ipsec_flow *flow, const struct sk_buff *skb)
 {
@@ -167,13 +167,13 @@ bool nsim_ipsec_flow_read(struct nsim_ipsec_flow *flow, const struct sk_buff *sk
 }
 
 /**
- * nsim_ipsec_selector_match - is a packet one that a selector means?
+ * nsim_ipsec_selector_match - compare a packet with a selector
  * @sel: selector of a policy or SA
  * @flow: the packet
  *
- * A selector without a family means every packet.
+ * A selector without a family matches every packet.
  *
- * Return: true if it is.
+ * Return: true if it matches.
  */
 bool nsim_ipsec_selector_match(const struct xfrm_selector *sel, const struct nsim_ipsec_flow *flow)
 {

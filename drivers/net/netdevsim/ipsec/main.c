@@ -140,7 +140,7 @@ static bool nsim_ipsec_offload_ok(struct sk_buff *skb, struct xfrm_state *x)
 	return !nsim_ipsec_is_gone(nsim_ipsec_of_state(x));
 }
 
-/* The number that crypto offload expects next comes from the stack, under x->lock. */
+/* For crypto offload the stack tells the number that is expected next. Under x->lock. */
 static void nsim_ipsec_advance_esn(struct xfrm_state *x)
 {
 	struct nsim_ipsec_sa *sa = nsim_ipsec_sa_of(nsim_ipsec_of_state(x), x);
@@ -329,7 +329,7 @@ static void nsim_ipsec_destroy(struct nsim_ipsec *hw)
 	kfree(hw);
 }
 
-/* Runs when nothing refers to the port any more: late frees by the stack find the tables. */
+/* Called when nothing refers to the port any more: late frees by the stack find the tables. */
 static void nsim_ipsec_priv_destructor(struct net_device *dev)
 {
 	struct netdevsim *ns = netdev_priv(dev);

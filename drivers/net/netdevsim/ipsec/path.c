@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The way of a frame through the engine.
+ * The path of a frame through the engine.
  *
  * Out: what the stack marked for crypto offload is encrypted in place. The
- * rest meets the device's own policies, with no hint from the stack, as on
- * real hardware: a policy with its SA makes ESP of the frame, and whatever
- * matches no such pair goes out as it is.
+ * rest is looked up in the device's own policies, with no hint from the stack,
+ * as on real hardware: a policy with its SA makes ESP of the frame, and a frame
+ * that matches no such pair leaves unchanged.
  *
- * In: ESP of an SA of the device is opened, and has to be what a policy of the
- * device asks for. Everything else goes up as it is: like the tables of real
+ * In: ESP of an SA of the device is opened, and compared with the policies of
+ * the device. Everything else goes up unchanged: like the tables of real
  * hardware, those of this device see ESP only.
  */
 
@@ -64,8 +64,8 @@ static bool nsim_ipsec_neigh_addr(struct net_device *dev, u16 family, const xfrm
 
 /*
  * In tunnel mode the stack may send a packet straight to the device with no
- * link header written: the memory in front of it holds anything. The other
- * end of the tunnel is the receiver if we know it, else whoever holds the
+ * link header written: the memory in front of it is undefined. The receiver
+ * is the other end of the tunnel if its address is known, else the port at the
  * other end of the cable.
  */
 static int nsim_ipsec_write_link_header(struct nsim_ipsec *hw, struct sk_buff *skb, u16 family,
@@ -214,7 +214,7 @@ static struct sk_buff *nsim_ipsec_tx_crypto(struct nsim_ipsec *hw, struct sk_buf
 }
 
 /**
- * nsim_ipsec_tx - what the port does to a frame before it goes onto the cable
+ * nsim_ipsec_tx - handle a frame before it goes onto the cable
  * @ns: the port
  * @skb: frame; consumed
  *
@@ -294,7 +294,7 @@ static struct sk_buff *nsim_ipsec_rx_crypto(struct nsim_ipsec *hw, struct nsim_i
 	if (err && err != -EBADMSG)
 		return nsim_ipsec_drop_rx(hw, skb, NSIM_IPSEC_RX_DROPPED);
 
-	/* A wrong ICV is the stack's to count and to audit. */
+	/* The stack counts and audits a wrong ICV. */
 	if (err) {
 		nsim_ipsec_count(hw, NSIM_IPSEC_RX_ICV_FAILED);
 		status = sa->mode == XFRM_MODE_TUNNEL ? CRYPTO_TUNNEL_ESP_AUTH_FAILED :
@@ -337,7 +337,7 @@ static struct sk_buff *nsim_ipsec_rx_plain(struct nsim_ipsec *hw, struct sk_buff
 }
 
 /**
- * nsim_ipsec_rx - what the port does to a frame before the stack sees it
+ * nsim_ipsec_rx - handle a frame before the stack sees it
  * @ns: the port
  * @skb: frame from the cable, data at the network header; consumed
  *

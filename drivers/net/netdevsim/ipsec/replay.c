@@ -40,7 +40,7 @@ static bool nsim_ipsec_replay_seen_by_stack(const struct xfrm_state *x, u32 back
 	return esn->bmp[bit / 32] & BIT(bit % 32);
 }
 
-/* A migrated SA arrives with the window that it had: begin where it stands. */
+/* A migrated SA is added with the window that it had: continue it. */
 void nsim_ipsec_replay_load(struct nsim_ipsec_replay *replay, const struct xfrm_state *x)
 {
 	u32 back;

@@ -61,7 +61,7 @@ struct nsim_ipsec_sa *nsim_ipsec_sa_find_in(struct nsim_ipsec *hw,
 	return oldest;
 }
 
-/* A policy of transport mode means the packet's own addresses. */
+/* A template of transport mode has no addresses: use those of the packet. */
 struct nsim_ipsec_sa *nsim_ipsec_sa_find_out(struct nsim_ipsec *hw,
 					     const struct nsim_ipsec_policy *policy,
 					     const struct nsim_ipsec_flow *flow)
@@ -139,7 +139,7 @@ static int nsim_ipsec_sa_account(struct nsim_ipsec_sa *sa, unsigned int len, boo
 	return 0;
 }
 
-/* The stack keeps the limits of crypto offload: these counts are for who reads the table. */
+/* The stack keeps the limits of crypto offload: these counts are only shown. */
 void nsim_ipsec_sa_count_crypto(struct nsim_ipsec_sa *sa, unsigned int len)
 {
 	spin_lock_bh(&sa->lock);
@@ -211,7 +211,7 @@ int nsim_ipsec_sa_check_window(struct nsim_ipsec_sa *sa, u64 seq)
 }
 
 /**
- * nsim_ipsec_sa_accept - enter an authentic packet into the window
+ * nsim_ipsec_sa_accept - record an authentic packet in the window
  * @sa: an inbound SA of packet offload; the caller is in an RCU read section
  * @seq: the packet's number
  * @len: length of the plain IP packet
@@ -247,7 +247,7 @@ void nsim_ipsec_sa_stop(struct nsim_ipsec_sa *sa)
 	wait_var_event(&sa->busy, !atomic_read(&sa->busy));
 }
 
-/* What was handled since the last report. Each packet is reported once. */
+/* Report what was handled since the last report. */
 void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
 {
 	spin_lock_bh(&sa->lock);
@@ -259,7 +259,7 @@ void nsim_ipsec_sa_report(struct nsim_ipsec_sa *sa, u64 *bytes, u64 *packets)
 	spin_unlock_bh(&sa->lock);
 }
 
-/* Counts a frame that was dropped with @err. */
+/* Count a frame that was dropped with @err. */
 void nsim_ipsec_sa_refused(struct nsim_ipsec_sa *sa, int err)
 {
 	spin_lock_bh(&sa->lock);
@@ -268,7 +268,7 @@ void nsim_ipsec_sa_refused(struct nsim_ipsec_sa *sa, int err)
 	spin_unlock_bh(&sa->lock);
 }
 
-/* The same for what was refused: where software counts it. Under x->lock. */
+/* Add refused frames to the counters that software ESP uses. Under x->lock. */
 void nsim_ipsec_sa_report_refused(struct nsim_ipsec_sa *sa)
 {
 	struct xfrm_state *x = sa->x;
@@ -328,7 +328,7 @@ static int nsim_ipsec_sa_set_key(struct nsim_ipsec_sa *sa, const struct xfrm_alg
 		return err;
 	}
 
-	/* Only the file that crypto offload always had shows keys. */
+	/* Only the file "ipsec", of crypto offload, shows keys. */
 	if (sa->type == XFRM_DEV_OFFLOAD_CRYPTO) {
 		memcpy(sa->key, alg->alg_key, sizeof(sa->key));
 		memcpy(&sa->salt, alg->alg_key + len - NSIM_IPSEC_SALT_LEN, sizeof(sa->salt));
@@ -474,7 +474,7 @@ static void nsim_ipsec_sa_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_sa *sa
 	hw->crypto_count -= sa->type == XFRM_DEV_OFFLOAD_CRYPTO;
 }
 
-/* Any context. False: the stack deletes what is not there. */
+/* Any context. Returns false if the SA is not there. */
 bool nsim_ipsec_sa_delete(struct nsim_ipsec *hw, struct xfrm_state *x)
 {
 	struct nsim_ipsec_sa *sa;
@@ -496,10 +496,10 @@ bool nsim_ipsec_sa_delete(struct nsim_ipsec *hw, struct xfrm_state *x)
 }
 
 /*
- * Process context. The entry goes after its last reader. @x outlives that
+ * Process context. The entry is freed after its last reader. @x outlives that
  * reader as well: the stack waits for a grace period between deleting a state
  * and freeing its memory.
- * False: the stack frees what is not there, or was not deleted.
+ * Returns false if the SA is not there or was not deleted.
  */
 bool nsim_ipsec_sa_free(struct nsim_ipsec *hw, struct xfrm_state *x)
 {
@@ -531,7 +531,7 @@ int nsim_ipsec_sa_table_init(struct nsim_ipsec *hw)
 	       rhltable_init(&hw->sa_out, &nsim_ipsec_sa_params);
 }
 
-/* The port carries no packet any more and the stack holds no reference to it. */
+/* No packet is in the port, and the stack holds no reference to it. */
 void nsim_ipsec_sa_table_destroy(struct nsim_ipsec *hw)
 {
 	struct nsim_ipsec_sa *sa;

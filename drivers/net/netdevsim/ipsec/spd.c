@@ -64,7 +64,7 @@ static void nsim_ipsec_policy_sort_in(struct list_head *list, struct nsim_ipsec_
 	list_add_rcu(&policy->node, &other->node);
 }
 
-/* @policy brings a pair of its own, which goes if there is one already. */
+/* @policy comes with a pair of its own, which is freed if there is one already. */
 static int nsim_ipsec_policy_link(struct nsim_ipsec *hw, struct nsim_ipsec_policy *policy)
 {
 	struct nsim_ipsec_pair *pair = policy->pair, *old;
@@ -75,7 +75,7 @@ static int nsim_ipsec_policy_link(struct nsim_ipsec *hw, struct nsim_ipsec_polic
 		return 0;
 	}
 
-	/* The pair is found with its first policy in it. */
+	/* A lookup that finds the pair finds a policy in it. */
 	list_add_rcu(&policy->node, &pair->policies);
 	old = rhashtable_lookup_get_insert_fast(&hw->policy_exact, &pair->node,
 						nsim_ipsec_pair_params);
@@ -101,7 +101,7 @@ nsim_ipsec_policy_first(const struct list_head *list, const struct nsim_ipsec_fl
 	return NULL;
 }
 
-/* The policy that a packet meets first. RCU read section. */
+/* Find the first policy that matches a packet. RCU read section. */
 const struct nsim_ipsec_policy *nsim_ipsec_policy_find(struct nsim_ipsec *hw, u8 dir,
 						       const struct nsim_ipsec_flow *flow)
 {
@@ -119,7 +119,7 @@ const struct nsim_ipsec_policy *nsim_ipsec_policy_find(struct nsim_ipsec *hw, u8
 	return exact ?: wild;
 }
 
-/* Does the policy let in what came under @sa? */
+/* Test whether a policy accepts what @sa decrypted. */
 bool nsim_ipsec_policy_accepts(const struct nsim_ipsec_policy *policy,
 			       const struct nsim_ipsec_sa *sa)
 {
@@ -248,7 +248,7 @@ static void nsim_ipsec_policy_unlink(struct nsim_ipsec *hw, struct nsim_ipsec_po
 	kfree_rcu(policy->pair, rcu);
 }
 
-/* Any context. False: the stack deletes what is not there. */
+/* Any context. Returns false if the policy is not there. */
 bool nsim_ipsec_policy_delete(struct nsim_ipsec *hw, struct xfrm_policy *xp)
 {
 	struct nsim_ipsec_policy *policy;
@@ -263,7 +263,7 @@ bool nsim_ipsec_policy_delete(struct nsim_ipsec *hw, struct xfrm_policy *xp)
 	return known;
 }
 
-/* Any context. False: the stack frees what is not there, or was not deleted. */
+/* Any context. Returns false if the policy is not there or was not deleted. */
 bool nsim_ipsec_policy_free(struct nsim_ipsec *hw, struct xfrm_policy *xp)
 {
 	struct nsim_ipsec_policy *policy;
@@ -299,7 +299,7 @@ static void nsim_ipsec_pair_free(void *pair, void *unused)
 	kfree(pair);
 }
 
-/* The port carries no packet any more and the stack holds no reference to it. */
+/* No packet is in the port, and the stack holds no reference to it. */
 void nsim_ipsec_policy_table_destroy(struct nsim_ipsec *hw)
 {
 	struct nsim_ipsec_policy *policy;
