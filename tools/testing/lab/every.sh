@@ -115,7 +115,7 @@ step releases 40 make test-releases
 step smp 90 make test-smp
 step configs 90 make configs
 step drivers 30 make drivers
-step series 60 make series
 step model 60 make model
 step mutants 60 make mutants
+step series 60 make series
 summary
