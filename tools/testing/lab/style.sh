@@ -89,6 +89,7 @@ done
 for page in $(ours '*.[1-8]'); do
 	check "mandoc $page" mandoc -T lint -W warning "$page"
 done
+check "names" "$LAB/names.py" "$TOP" "$tree"
 check "pages" "$LAB/pages.sh" --check
 
 [ "$bad" = 0 ] || die "style: mend what is above"

@@ -506,7 +506,7 @@ end_idle:
 	driver_delete(x[s].real, s); \
 	driver_free(x[s].real, s)
 
-/* C: xfrm_unbind_tell_state() */
+/* C: xfrm_invalid_tell() */
 #define xfrm_unbind_tell_state(s)	\
 	if \
 	:: x[s].state == INVALID -> \
