@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* xfrmctl - IPsec SAs and policies, and the devices that they are bound to. */
+/* xfrmctl - IPsec SAs and policies, and the devices that they are offloaded to. */
 #include <stdio.h>
 #include <string.h>
 
