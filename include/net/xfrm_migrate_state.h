@@ -3,10 +3,10 @@
 #define _NET_XFRM_MIGRATE_STATE_H
 
 #include <linux/errno.h>
+#include <linux/types.h>
+#include <net/netlink.h>
 
 struct netlink_ext_ack;
-struct nla_policy;
-struct nlattr;
 struct nlmsghdr;
 struct sk_buff;
 struct xfrm_state;
