@@ -203,9 +203,11 @@ known_warnings() {
 	warnings >"$scratch/known"
 }
 
+# The cover letter has lines of git's.
 checkpatch() { # DIR
-	perl "$source/scripts/checkpatch.pl" --strict --quiet --terse --no-summary --show-types --no-tree \
-		--ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,ENOSYS "$results/$1"/*.patch
+	find "$results/$1" -name '0*.patch' ! -name '0000-*' -print0 | sort -z |
+		xargs -0 perl "$source/scripts/checkpatch.pl" --strict --quiet --terse --no-summary --show-types --no-tree \
+			--ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,ENOSYS,UNKNOWN_COMMIT_ID
 }
 
 check_files
