@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The way of a packet to a device that does all of IPsec, and what the data
- * path may ask of such a device.
+ * The path of a packet to a device that does packet offload.
  *
- * Until the hardware encrypts it, the packet is plain. It may wait in a qdisc,
- * a neighbour's queue or a netfilter queue, be routed elsewhere, or meet a
- * device that lost its SA; nothing about a plain packet tells that it must not
- * leave. So it carries its SA in a sec_path, and validate_xmit_xfrm(), the last
- * stop before a driver, drops it unless the SA is valid and lives on the device
- * at hand. There the mark is put out of sight: xfrm_offload() does not find it,
- * and drivers see the packet as they always have.
+ * The packet is plain until the hardware encrypts it. It may wait in a qdisc, a
+ * neighbour's queue or a netfilter queue, be routed elsewhere, or reach a device
+ * whose SA is gone; a plain packet itself does not show that it must not leave.
+ * So it is marked: it carries its SA in a sec_path, and validate_xmit_xfrm(),
+ * the last test before a driver, drops it unless the SA is valid and on that
+ * device. There the mark is hidden: xfrm_offload() does not find it, and drivers
+ * see the packet as before.
  *
- * The hardware looks for a policy a second time, in tables of its own and by
- * the headers that the packet has then. So a packet is marked only if they are
- * those that its policy is found for, and the mark records them. What tc, a
- * qdisc or a device above changed or wrapped since then is dropped at the last
- * stop. A marked packet has passed the hooks of netfilter, and passes none
- * again. Where nothing of that kind is there, nothing is recorded or compared.
+ * The hardware looks up the policy again, in its own tables and by the headers
+ * that the packet has then. So a packet is marked only if its headers still find
+ * its policy, and the mark records them. If tc, a qdisc or an upper device has
+ * changed or encapsulated the packet since, it is dropped at the last test. A
+ * marked packet has passed netfilter's hooks and passes none of them again. If
+ * nothing is configured that changes packets, nothing is recorded or compared.
  *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
  * An unbind clears @live and waits for a grace period before it touches the
- * hardware: no packet passes the test and finds the hardware stopped. One that
- * the driver was too busy for goes back into the queue: it is tested again.
+ * hardware: no packet passes the test and finds the hardware stopped. A packet
+ * that is requeued because the driver was busy is tested again.
  */
 
 #include <linux/bpf-cgroup.h>
@@ -47,7 +46,7 @@
  * @ports: source and destination, or type and code of ICMP, or 0
  * @protocol: EtherType
  * @proto: protocol above IP
- * @later: a fragment without the header that has the ports
+ * @later: a fragment that does not have the header with the ports
  * @by_ports: the policy was found by the ports, too
  * @recorded: the rest is set
  */
@@ -65,15 +64,15 @@ struct xfrm_packet_flow {
 		recorded : 1;
 };
 
-/* Does anything change packets between their mark and the hardware? */
+/* Can anything change packets between their mark and the hardware? */
 static DEFINE_STATIC_KEY_FALSE(xfrm_packet_offload_watched);
 
 /**
- * xfrm_packet_offload_watch - packets may change behind their mark from now on
+ * xfrm_packet_offload_watch - compare packets with their mark from now on
  *
- * Called before what may change them is there: a hook at the egress of a
- * device, a filter, a qdisc. For good, as a packet that was changed may wait in
- * a queue when that is gone.
+ * Called before anything is configured that may change marked packets: a hook at
+ * the egress of a device, a filter, a qdisc. It stays on, because a changed
+ * packet may be queued longer than that is configured.
  *
  * Context: process, may sleep.
  */
@@ -83,7 +82,7 @@ void xfrm_packet_offload_watch(void)
 }
 EXPORT_SYMBOL_GPL(xfrm_packet_offload_watch);
 
-/* A mark names one SA: the rest of @xvec has room for the headers. */
+/* A mark names one SA; the headers are stored in the rest of @xvec. */
 static struct xfrm_packet_flow *xfrm_packet_flow_of(struct sec_path *sp)
 {
 	BUILD_BUG_ON(sizeof(struct xfrm_packet_flow) >
@@ -105,7 +104,7 @@ static void xfrm_packet_flow_set_addrs(struct xfrm_packet_flow *flow,
 #endif
 }
 
-/* Hardware looks for ports up to the length that a header says. Segments of a
+/* Hardware looks for ports within the length in the header. The segments of a
  * packet get lengths of their own.
  */
 static bool xfrm_packet_flow_fits(const struct sk_buff *skb, int offset,
@@ -200,7 +199,7 @@ static bool xfrm_packet_flow_read_v6(const struct sk_buff *skb, int offset,
 	return flow->later || xfrm_packet_flow_read_ports(skb, offset, flow);
 }
 
-/* Of a packet whose IP header is at @offset. */
+/* Read the headers of a packet whose IP header is at @offset. */
 static bool xfrm_packet_flow_read(const struct sk_buff *skb, int offset,
 				  __be16 protocol,
 				  struct xfrm_packet_flow *flow)
@@ -218,7 +217,7 @@ static bool xfrm_packet_flow_read(const struct sk_buff *skb, int offset,
 }
 
 /**
- * xfrm_packet_flow_record - let a mark name the headers of its packet
+ * xfrm_packet_flow_record - record the headers of a packet in its mark
  * @skb: packet with a sec_path of its own
  * @offset: where its IP header begins
  * @protocol: EtherType
@@ -253,8 +252,8 @@ static bool xfrm_packet_flow_equal(const struct xfrm_packet_flow *now,
 	if (memcmp(now->addrs, was->addrs, len))
 		return false;
 
-	/* The stack cuts a datagram after the lookup. No policy of the hardware
-	 * that is found by ports is found for what has none.
+	/* The stack fragments after the lookup. A later fragment has no ports,
+	 * and finds no policy of the hardware that compares ports.
 	 */
 	if (now->later)
 		return was->later || !was->by_ports;
@@ -271,13 +270,13 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 }
 
 /**
- * xfrm_packet_offload_retire - packets of a policy do not reach its device
+ * xfrm_packet_offload_retire - drop queued packets of a policy
  * @dev: device of an outbound policy that is not live any more
  * @index: the policy's index
  *
- * The hardware without the policy sends a packet of it as it is, though the SA is
- * there. So packets that were marked for it before, and still wait, must not get
- * to the hardware when it forgets the policy, a grace period later.
+ * Hardware that has the SA of a packet but not its policy sends it in clear. The
+ * policy is deleted on the hardware a grace period later; packets that were
+ * marked before and are still queued then must not reach it.
  *
  * Context: any; the device is held.
  */
@@ -296,8 +295,8 @@ void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
 	spin_unlock_bh(&lock);
 }
 
-/* Was the packet's policy taken off the hardware since it was marked? Yes if too
- * many were to know.
+/* Was the packet's policy retired since it was marked? True as well if too many
+ * were retired since to tell.
  */
 static bool xfrm_packet_offload_retired(const struct xfrm_dev_offloads *b,
 					const struct xfrm_offload *xo)
@@ -317,15 +316,15 @@ static bool xfrm_packet_offload_retired(const struct xfrm_dev_offloads *b,
 		    xo->seq.hi)
 			return true;
 
-	/* What was read may have been overwritten by later ones. */
+	/* Entries that were read may have been overwritten. */
 	smp_rmb();
 	return READ_ONCE(b->generation) - xo->seq.low >= XFRM_OFFLOADS_RETIRED;
 }
 
-/* May a packet of an SA that lives on @live leave through @dev? A bond passes
- * it to @real_dev. A VLAN, bridge or bond above @live passes it on, and it is
- * asked again below. Other devices above may keep it: a macvlan gives a packet
- * for its sibling to that one, as it is.
+/* Can a packet of an SA on @live leave through @dev? A bond passes it to
+ * @real_dev. A VLAN, bridge or bond above @live passes it on, and it is tested
+ * again there. Other upper devices may not: a macvlan hands a packet to a
+ * sibling in clear.
  */
 static bool xfrm_packet_offload_leads(struct net_device *live,
 				      struct net_device *real_dev,
@@ -347,7 +346,7 @@ static bool xfrm_packet_offload_leads(struct net_device *live,
 	return above;
 }
 
-/* Hardware looks behind one tag of 802.1Q, which it writes itself. */
+/* Hardware looks behind one 802.1Q tag, which it inserts itself. */
 static int xfrm_packet_offload_way(struct net_device *live,
 				   struct net_device *real_dev,
 				   struct net_device *dev)
@@ -367,7 +366,7 @@ static int xfrm_packet_offload_way(struct net_device *live,
 	return 0;
 }
 
-/* The mark says which policy it is of, if it is one, and when it was made. */
+/* The mark has the policy's index, if there is one policy, and its generation. */
 static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 {
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
@@ -391,9 +390,9 @@ static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 	if (err)
 		return err;
 
-	/* Pairs with xfrm_packet_offload_retire(): a policy that is live after
-	 * the number was read is counted as gone later, if ever: then the number
-	 * does not match any more.
+	/* Pairs with xfrm_packet_offload_retire(): if the policy is live after
+	 * the generation was read, it is retired later, and the generation
+	 * differs then.
 	 */
 	smp_rmb();
 
@@ -438,10 +437,9 @@ static bool xfrm_packet_offload_by_upper(const struct xfrm_dst *xdst)
 	return false;
 }
 
-/* The headers of a raw socket's packet, of ICMP errors, and of IPv6 with a
- * routing header need not be those that the policy was looked up by. Nor need
- * the upper protocol and its ports of a tunnel's packet: UDP is put around it
- * after the lookup, from a port of its own.
+/* The headers of packets of raw sockets, of ICMP errors and of IPv6 with a
+ * routing header may differ from the flow that was looked up, as may the upper
+ * protocol and ports of a tunnel's packet: UDP is added after the lookup.
  */
 static bool xfrm_packet_offload_may_differ(const struct sk_buff *skb,
 					   const struct net *net, u16 family)
@@ -455,7 +453,7 @@ static bool xfrm_packet_offload_may_differ(const struct sk_buff *skb,
 	       (family == AF_INET6 && ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr));
 }
 
-/* Do the headers of the packet find the policy that its bundle was made for? */
+/* Do the packet's headers find the policy of its bundle? */
 static bool xfrm_packet_offload_found(struct sk_buff *skb, struct net *net,
 				      u16 family)
 {
@@ -530,9 +528,9 @@ static int xfrm_packet_offload_record(struct sk_buff *skb,
 }
 
 /**
- * xfrm_packet_offload_mark - a packet starts its way to the hardware
+ * xfrm_packet_offload_mark - mark a packet for the hardware
  * @skb: plain packet; its dst is the bundle of @x
- * @x: packet offloaded SA
+ * @x: SA of packet offload
  *
  * Context: softirq or process.
  * Return: 0; after an error @skb is freed and counted: -EINVAL if the SA is not
@@ -575,8 +573,8 @@ int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 	return 0;
 }
 
-/* The next hop on the way to the other end of the tunnel. What the packet's own
- * header names is behind it: no neighbour of this host.
+/* The next hop towards the other end of the tunnel. The destination in the
+ * packet's own header is behind the peer and no neighbour of this host.
  */
 static struct neighbour *xfrm_packet_offload_neigh(struct dst_entry *dst,
 						   struct net_device *dev,
@@ -602,14 +600,14 @@ static struct neighbour *xfrm_packet_offload_neigh(struct dst_entry *dst,
  * xfrm_packet_offload_direct - send a marked packet to its hardware
  * @sk: socket that it is sent for, or NULL
  * @skb: plain packet; its dst is the route to the other end of the tunnel
- * @x: packet offloaded SA in tunnel mode
+ * @x: SA of packet offload in tunnel mode
  *
  * The link layer header is that of the outer packet: the hardware puts the outer
  * header behind it.
  *
  * Context: softirq or process.
  * Return: what the neighbour's output returns; -EHOSTUNREACH if the device is
- * gone, -EPERM if a program of the cgroup says no, -ENOMEM.
+ * gone, -EPERM if a program of the cgroup refuses the packet, -ENOMEM.
  */
 int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 			       struct xfrm_state *x)
@@ -619,9 +617,7 @@ int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 	struct net_device *dev;
 	int err, room, verdict;
 
-	/* The output function of the address family, which would ask, is not
-	 * on the way.
-	 */
+	/* As in the output function of the address family, which is bypassed. */
 	verdict = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(verdict && verdict != NET_XMIT_CN)) {
 		kfree_skb_reason(skb, SKB_DROP_REASON_BPF_CGROUP_EGRESS);
@@ -654,8 +650,8 @@ int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 		}
 	}
 
-	/* A neighbour that is still to be resolved would ask the route for the
-	 * one of the packet's own address.
+	/* An unresolved neighbour would be looked up again by the packet's own
+	 * destination.
 	 */
 	skb_dst_drop(skb);
 	skb->dev = dev;
@@ -666,7 +662,7 @@ out:
 	return err ?: verdict;
 }
 
-/* Is the frame what its mark says, where the hardware looks for it? */
+/* Does the frame still have the headers that its mark records? */
 static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
 					struct sec_path *sp)
 {
@@ -674,7 +670,7 @@ static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
 	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
 	struct xfrm_packet_flow now;
 
-	/* What was marked before anything changed packets may be changed now. */
+	/* Marked before xfrm_packet_offload_watch(): it may have changed. */
 	if (!was->recorded)
 		return !static_branch_unlikely(&xfrm_packet_offload_watched);
 
@@ -689,13 +685,14 @@ static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
 }
 
 /**
- * xfrm_packet_offload_egress - look at a packet that passed egress hooks
+ * xfrm_packet_offload_egress - test a packet behind the egress hooks
  * @skb: packet that tc or netfilter may have changed
  *
- * xfrm_packet_offload_check() would drop it, but nobody could tell the sender.
+ * xfrm_packet_offload_check() would drop it later, possibly behind a queue, where
+ * the sender cannot be told.
  *
  * Context: rcu_read_lock_bh(), with BH off.
- * Return: 0; -EPERM if the packet is not what its mark says: then it is freed.
+ * Return: 0; -EPERM if the packet differs from its mark: it is freed then.
  */
 int xfrm_packet_offload_egress(struct sk_buff *skb)
 {
@@ -727,8 +724,8 @@ int xfrm_packet_offload_egress(struct sk_buff *skb)
 					-EPERM);
 }
 
-/* What is tested here is what the hardware gets. The mark is shared with copies
- * of the packet, which may go elsewhere.
+/* Hide the mark from the driver. It may be shared with copies of the packet,
+ * which take another path: then a private copy is made.
  */
 static bool xfrm_packet_offload_hide(struct sk_buff *skb)
 {
@@ -751,7 +748,7 @@ static bool xfrm_packet_offload_hide(struct sk_buff *skb)
  * xfrm_packet_offload_requeued - does this packet have to be tested again?
  * @skb: packet that was tested, and then found its driver busy
  *
- * Brings the mark of a packet for the hardware back. Crypto offload keeps it.
+ * Shows the hidden mark again. Crypto offload does not hide it.
  *
  * Context: softirq or process, under the lock of the queue.
  * Return: true if validate_xmit_xfrm() has to see it.
@@ -772,7 +769,7 @@ bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 }
 
 /**
- * xfrm_packet_offload_check - last stop before a driver
+ * xfrm_packet_offload_check - last test before a driver
  * @skb: packet or list of segments, each carrying @x in its sec_path
  * @x: SA whose packets go through its hardware or not at all (xso.hw_only)
  *
@@ -786,12 +783,12 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	struct net_device *dev = skb->dev;
 	struct net_device *real_dev;
 
-	/* Pairs with xfrm_offload_go_live(): a rebind sets real_dev before. */
+	/* Pairs with xfrm_offload_go_live(): real_dev is set before. */
 	smp_rmb();
 	real_dev = READ_ONCE(x->xso.real_dev);
 
-	/* A packet of crypto offload is here if its SA was fenced a moment ago,
-	 * and has its ESP header: nothing of the mark is there.
+	/* A packet of crypto offload whose SA has just been fenced: it has an
+	 * ESP header and no mark.
 	 */
 	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
 	    READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
@@ -809,12 +806,12 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 }
 
 /**
- * xfrm_crypto_offload_check - a packet with its ESP header meets another driver
+ * xfrm_crypto_offload_check - test a packet with its ESP header before a driver
  * @skb: packet or list of segments, written for the hardware of @x (XFRM_XMIT)
  * @x: SA of crypto offload
  *
- * Its payload is clear. A bond gives it to the slave that has @x; one that waited
- * in the queue of a slave must not leave when the SA has moved to the next.
+ * Its payload is in clear. A bond passes it to the slave that has @x; a packet in
+ * the queue of a slave must not leave after @x was restored on another slave.
  *
  * Context: rcu_read_lock_bh(), with BH off.
  * Return: @skb, or NULL if it was dropped.
@@ -835,12 +832,12 @@ struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 }
 
 /**
- * xfrm_dev_agrees - ask the driver whether it takes a packet
+ * xfrm_dev_agrees - ask the driver whether it can offload a packet
  * @skb: the packet
  * @x: offloaded SA
  *
  * Context: softirq or process.
- * Return: what xdo_dev_offload_ok() says; true if there is no one to ask.
+ * Return: the result of xdo_dev_offload_ok(); true without that callback.
  */
 bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x)
 {
@@ -861,7 +858,7 @@ bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x)
  * @x: SA
  *
  * Context: softirq or process.
- * Return: true if @x lives on a device with esp-tx-csum-hw-offload.
+ * Return: true if @x is on a device with esp-tx-csum-hw-offload.
  */
 bool xfrm_dev_fills_csum(struct xfrm_state *x)
 {

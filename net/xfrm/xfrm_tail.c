@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The tail of a key: where its SA stopped, so that another SA with the same key
- * goes on from there only.
+ * continues from there only.
  *
- * A key manager without XFRM_MSG_MIGRATE_STATE moves an SA by GETSA, DELSA and
- * NEWSA. What it reads is old when the deletion comes, and of packet offload the
- * hardware keeps the numbers. So each SA that is offloaded has a tail, which
- * outlives it, and an addition asks for the tail of its key before anything is
- * offloaded, whatever device follows, or none.
+ * A key manager without XFRM_MSG_MIGRATE_STATE copies an SA by GETSA, DELSA and
+ * NEWSA. The numbers that it reads are old by the time of the deletion, and with
+ * packet offload the hardware keeps them. So each offloaded SA has a tail, which
+ * outlives it. An addition looks for the tail of its key before anything is
+ * offloaded, even if the new SA stays in software.
  *
  * The name of a tail is the direction and a keyed PRF of the encryption key with
- * its salt; the nonce of a packet depends on nothing else but the number.
- * Inbound the SPI is a part of it, too: a frame of another SPI is not authentic.
- * Two SipHashes with keys of their own are a PRF of 128 bits: that two keys have
- * one name, which would end an innocent SA, need not be considered, and the
- * name tells nothing about the key, of which no copy is kept.
+ * its salt: the nonce of a packet depends on these and on its number only.
+ * Inbound the SPI is part of the name, too: a frame with another SPI is not
+ * authentic. Two SipHashes with different keys are the PRF of 128 bits, so a
+ * collision of two keys need not be considered. The name reveals nothing about
+ * the key, and no copy of the key is kept.
  *
- * SAs that share a key share its tail. The tail is allocated before the SA is
- * offloaded, so that a deletion cannot fail. An SA that meets a tail when it is
- * added belongs to it as well, in software too.
+ * SAs with one key share its tail. The tail is allocated before the SA is
+ * offloaded, so that a deletion cannot fail. If a tail is found when an SA is
+ * added, the SA uses that, also in software.
  *
  *	LIVE		an SA carries packets under the key
- *	PENDING		one has ended, its device has not told the numbers yet
- *	FINAL		all that ended have told them
- *	UNKNOWN		one could not
+ *	PENDING		an SA has ended, its device has not reported its numbers yet
+ *	FINAL		the numbers of all SAs that ended are known
+ *	UNKNOWN		a device could not report them
  *
  * A tail is kept for a while after its last SA, see xfrm_tail_keep().
  */
@@ -45,12 +45,13 @@
 enum { XFRM_TAIL_IN, XFRM_TAIL_OUT, XFRM_TAIL_DIRS };
 
 /**
- * enum xfrm_tail_stage - an SA and its tail
- * @XFRM_TAIL_NONE: it has none, or the tail has its numbers
- * @XFRM_TAIL_RUNNING: it carries packets, or will
- * @XFRM_TAIL_STOPPED: it is off the hardware, which has told the numbers, and
- *	may go on
- * @XFRM_TAIL_STOPPING: it has ended, and the hardware has not told the numbers
+ * enum xfrm_tail_stage - relation of an SA to its tail
+ * @XFRM_TAIL_NONE: no tail, or the tail has the SA's final numbers
+ * @XFRM_TAIL_RUNNING: the SA carries packets now, or later
+ * @XFRM_TAIL_STOPPED: the SA is off the hardware, which has reported its
+ *	numbers, and may be restored
+ * @XFRM_TAIL_STOPPING: the SA has ended, and the hardware has not reported its
+ *	numbers yet
  *
  * Changes under the lock of the table, and once the SA is in the SAD under the
  * SA's own as well.
@@ -73,16 +74,16 @@ struct xfrm_tail_name {
  * @kept: entry of xfrm_tails.kept, if no SA uses it
  * @stopping: SAs at XFRM_TAIL_STOPPING
  * @name: of the key
- * @refs: the table's, and one of each SA that points here
+ * @refs: one of the table, and one of each SA that points here
  * @live: SAs at XFRM_TAIL_RUNNING or XFRM_TAIL_STOPPED
  * @dir: XFRM_TAIL_IN or XFRM_TAIL_OUT
  * @hashed: in the table
- * @known: @top and @replay are true for some SA that ended
- * @unknown: of some SA that ended nothing is known
+ * @known: @top and @replay include the numbers of an SA that ended
+ * @unknown: the numbers of an SA that ended are not known
  * @expires: jiffies, if @kept
  * @top: the highest number that was sent or accepted
  * @window: bits of @replay
- * @replay: bit n says that @top - n is not to be accepted
+ * @replay: if bit n is set, @top - n must not be accepted
  *
  * Under xfrm_tails.lock.
  */
@@ -105,15 +106,15 @@ struct xfrm_tail {
 
 /**
  * struct xfrm_tails - the tails of a netns
- * @lock: taken under the lock of an SA; inside it is the lock of xfrm_offload.c
+ * @lock: nests inside the lock of an SA; xfrm_offload_lock nests inside it
  * @names: tails by name; NULL until something is offloaded
  * @users: SAs at XFRM_TAIL_RUNNING or XFRM_TAIL_STOPPED, by tail and SPI
  * @kept: tails without an SA, the oldest first
  * @nr: tails
  * @nr_kept: those that are in @kept
- * @evicted: how many went before their time
- * @key: of the names
- * @work: ends what was kept long enough
+ * @evicted: number of tails that were evicted early
+ * @key: keys of the PRF
+ * @work: frees expired tails
  */
 struct xfrm_tails {
 	spinlock_t		lock; /* of all tails of the netns */
@@ -239,8 +240,8 @@ static bool xfrm_tail_refuses(u64 top, u32 size, const u32 *seen, u64 seq)
 	return back >= size || seen[back / 32] & BIT(back % 32);
 }
 
-/* Of two windows: the higher top, and what either of them refuses is refused.
- * One of no size refuses nothing.
+/* Merge two windows: the higher top, and every number that either refuses. A
+ * window of size 0 refuses nothing.
  */
 static void xfrm_tail_merge(struct xfrm_tail_window *w,
 			    const struct xfrm_tail *t, u64 limit)
@@ -265,7 +266,7 @@ static void xfrm_tail_merge(struct xfrm_tail_window *w,
 	memcpy(w->seen, seen, sizeof(w->seen));
 }
 
-/* An SA without a window has nothing to tell. */
+/* An SA without a window refuses nothing. */
 static void xfrm_tail_adopt(struct xfrm_tail *t, struct xfrm_tail_window *w)
 {
 	if (!w->size)
@@ -317,7 +318,7 @@ static void xfrm_tail_remove(struct xfrm_tails *tails, struct xfrm_tail *t)
 	xfrm_tail_drop(t);
 }
 
-/* Outbound the oldest go last: what they prevent cannot be repaired. */
+/* Evict inbound tails first: an IV that is used twice cannot be undone. */
 static void xfrm_tail_evict(struct xfrm_tails *tails)
 {
 	struct list_head *list;
@@ -332,8 +333,8 @@ static void xfrm_tail_evict(struct xfrm_tails *tails)
 	}
 }
 
-/* Outbound as long as the key lives, at most an hour. A frame that is accepted
- * twice does less harm, and a peer that starts again has to be heard.
+/* Outbound, the hard lifetime of the key, at most an hour. Inbound only a short
+ * time: a replayed frame does less harm, and a peer may restart its numbers.
  */
 static unsigned long xfrm_tail_time(const struct xfrm_tail *t,
 				    const struct xfrm_state *x)
@@ -368,7 +369,7 @@ static void xfrm_tail_keep(struct xfrm_tails *tails, struct xfrm_tail *t,
 	schedule_delayed_work(&tails->work, XFRM_TAIL_KEEP_IN);
 }
 
-/* A look at each, some at a time; their order stays. */
+/* In batches; the order does not change. */
 static void xfrm_tail_work_fn(struct work_struct *work)
 {
 	struct xfrm_tails *tails = container_of(to_delayed_work(work),
@@ -402,7 +403,7 @@ static void xfrm_tail_work_fn(struct work_struct *work)
 		schedule_delayed_work(&tails->work, XFRM_TAIL_KEEP_IN);
 }
 
-/* One that was kept long enough is as good as gone. */
+/* An expired tail counts as freed. */
 static struct xfrm_tail *xfrm_tail_find(struct xfrm_tails *tails,
 					const struct xfrm_tail_name *name,
 					int dir)
@@ -475,7 +476,7 @@ static void xfrm_tail_insert(struct xfrm_tails *tails, struct xfrm_tail *t,
 
 /* --- an SA ends ---------------------------------------------------------- */
 
-/* Its numbers become those of the tail. */
+/* Merge its numbers into the tail. */
 static void xfrm_tail_settle(struct xfrm_tails *tails, struct xfrm_state *x,
 			     bool exact)
 {
@@ -502,7 +503,7 @@ static void xfrm_tail_settle(struct xfrm_tails *tails, struct xfrm_state *x,
 }
 
 /**
- * xfrm_tail_close - an SA carries no packet any more
+ * xfrm_tail_close - end an SA's use of its key
  * @x: SA
  * @known: its numbers are known, and exact; otherwise xfrm_tail_stopped()
  *	follows, unless it has been called
@@ -535,17 +536,17 @@ void xfrm_tail_close(struct xfrm_state *x, bool known)
 }
 
 /**
- * xfrm_tail_waits - has a deleted SA to tell its numbers?
+ * xfrm_tail_waits - are the numbers of a deleted SA still to be read?
  * @x: SA whose offload the caller owns
  *
- * Return: true if it stops only with xfrm_tail_stopped().
+ * Return: true until xfrm_tail_stopped() is called for it.
  */
 bool xfrm_tail_waits(const struct xfrm_state *x)
 {
 	return READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_STOPPING;
 }
 
-/* An SA at @from steps on; one that has ended tells its numbers once stopped. */
+/* From stage @from to @to; if the SA has ended, merge its numbers. */
 static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 			   enum xfrm_tail_stage to)
 {
@@ -566,7 +567,7 @@ static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 
 /**
  * xfrm_tail_stopped - the hardware of an SA has stopped
- * @x: SA with the numbers that the hardware told, if x->invalid.exact
+ * @x: SA with the numbers that the hardware reported, if x->invalid.exact
  *
  * Context: under @x->lock.
  */
@@ -576,7 +577,7 @@ void xfrm_tail_stopped(struct xfrm_state *x)
 }
 
 /**
- * xfrm_tail_resumed - an SA that was suspended is on hardware again
+ * xfrm_tail_resumed - a suspended SA was restored
  * @x: SA
  *
  * Context: under @x->lock.
@@ -587,7 +588,7 @@ void xfrm_tail_resumed(struct xfrm_state *x)
 }
 
 /**
- * xfrm_tail_forget - an SA was not added
+ * xfrm_tail_forget - release the tail of an SA that was not added
  * @x: SA that never carried a packet
  *
  * Context: any.
@@ -615,7 +616,7 @@ void xfrm_tail_forget(struct xfrm_state *x)
 EXPORT_SYMBOL_GPL(xfrm_tail_forget);
 
 /**
- * xfrm_tail_put - an SA is freed
+ * xfrm_tail_put - release the tail of an SA that is freed
  * @x: SA
  *
  * Context: process.
@@ -643,8 +644,8 @@ static bool xfrm_tail_is_settled(struct xfrm_tails *tails, struct xfrm_tail *t)
 	return settled;
 }
 
-/* Ends deletions that have not told the numbers of @t: those that nobody has
- * begun to end at once, with one grace period.
+/* Wait until the numbers of @t are known. Deletions that are only deferred are
+ * ended here, with one grace period.
  */
 static void xfrm_tail_finish(struct xfrm_tails *tails, struct xfrm_tail *t)
 {
@@ -880,19 +881,19 @@ static int xfrm_tail_ask(struct xfrm_tails *tails, struct xfrm_state *x,
 }
 
 /**
- * xfrm_tail_meet - may a key begin, and where?
+ * xfrm_tail_meet - find where a new SA has to continue its key
  * @x: a new SA, complete but for its offload
- * @xuo: the offload that is asked for, or NULL
- * @extack: where an answer is explained, or NULL
+ * @xuo: the requested offload, or NULL
+ * @extack: where the result is explained, or NULL
  *
- * @x goes on from where its key stopped. If that is not known, @x becomes
- * INVALID: an error would come after the deletion of the SA that it replaces,
- * and then say nothing to a key manager that an expiry does not say better.
+ * @x continues from where its key stopped. If that is not known, @x becomes
+ * INVALID and expires: the key manager has deleted the old SA already, and an
+ * error of the addition would not make it rekey.
  *
- * An SA that updates a valid one is not asked for: it brings no numbers.
+ * An update of a valid SA is not checked: it has no numbers.
  *
  * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex, not under RTNL.
- * Waits for a deletion of the same key that is under way.
+ * Waits for deletions of SAs with the same key.
  * Return: 0, also if @x is INVALID; -EEXIST if another SA uses the key with this
  * SPI; -EKEYEXPIRED if no number is left; -ENOMEM.
  */
@@ -939,15 +940,15 @@ int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 EXPORT_SYMBOL_GPL(xfrm_tail_meet);
 
 /**
- * xfrm_tail_is_free - may an SA go on as another one?
+ * xfrm_tail_is_free - check that no other SA has used the key since
  * @x: the SA
  * @extack: where a refusal is explained, or NULL
  *
  * Since @x became INVALID, another SA may have been added with its key.
  *
  * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex.
- * Return: 0; -EEXIST if another SA uses the key with this SPI; -EOPNOTSUPP if it
- * is not known where one stopped that did.
+ * Return: 0; -EEXIST if another SA uses the key with this SPI; -EOPNOTSUPP if an
+ * SA has used it and its numbers are not known.
  */
 int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {
@@ -973,12 +974,12 @@ int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack)
 }
 
 /**
- * xfrm_tail_inherit - an SA goes on as another one
+ * xfrm_tail_inherit - pass the tail of a migrated SA to its clone
  * @x: the SA, closed
- * @xc: the one that takes its place, with its numbers, not in the SAD yet
+ * @xc: its clone, with its numbers, not in the SAD yet
  * @extack: where a refusal is explained, or NULL
  *
- * If the key was in use after @x stopped, @xc goes on from there.
+ * If the key was used after @x stopped, @xc continues from there.
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: 0; -EKEYEXPIRED if no number is left.
@@ -1006,12 +1007,11 @@ int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
 }
 
 /**
- * xfrm_tail_provide - an SA that was in software is about to be offloaded
+ * xfrm_tail_provide - allocate a tail for a software SA that is to be offloaded
  * @xc: the SA, not in the SAD yet
  * @xuo: the offload
  *
- * Its numbers are those of the SA that it goes on for: the tail need not be
- * asked.
+ * It has the numbers of the SA that it replaces: no tail need be looked up.
  *
  * Context: process, may sleep.
  * Return: 0, or -ENOMEM.
@@ -1049,10 +1049,10 @@ int xfrm_tail_provide(struct xfrm_state *xc,
 /* --- netns --------------------------------------------------------------- */
 
 /**
- * xfrm_tail_evicted - tails that went before their time, for lack of room
+ * xfrm_tail_evicted - number of tails evicted for lack of room
  * @net: netns
  *
- * Return: how many.
+ * Return: the number since the netns exists.
  */
 unsigned long xfrm_tail_evicted(struct net *net)
 {
@@ -1098,9 +1098,10 @@ static struct pernet_operations xfrm_tail_net_ops = {
 };
 
 /**
- * xfrm_tail_init - before the netns parts of the SAD
+ * xfrm_tail_init - register the tables of tails
  *
- * So that the tails of a netns go after its SAs.
+ * Called before the SAD registers, so that the tails of a netns are freed after
+ * its SAs.
  */
 void __init xfrm_tail_init(void)
 {
