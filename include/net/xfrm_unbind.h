@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Offload SAs and policies to a device, and unbind them without a packet in clear.
- * See Documentation/networking/xfrm/xfrm_unbind.rst.
+ * Offload SAs and policies to a device, and unbind them without a packet in
+ * clear. See Documentation/networking/xfrm/xfrm_unbind.rst.
  */
 #ifndef _NET_XFRM_UNBIND_H
 #define _NET_XFRM_UNBIND_H
@@ -94,8 +94,8 @@ int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
 
 void xfrm_dev_enter(struct net_device *dev);
 void xfrm_dev_leave(struct net_device *dev);
-void xfrm_dev_down(struct net_device *dev);
-void xfrm_dev_unregister(struct net_device *dev);
+void xfrm_unbind_down(struct net_device *dev);
+void xfrm_unbind_unregister(struct net_device *dev);
 void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
 void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason);
 void xfrm_dev_suspend(struct net_device *dev);
@@ -157,11 +157,11 @@ static inline void xfrm_dev_leave(struct net_device *dev)
 {
 }
 
-static inline void xfrm_dev_down(struct net_device *dev)
+static inline void xfrm_unbind_down(struct net_device *dev)
 {
 }
 
-static inline void xfrm_dev_unregister(struct net_device *dev)
+static inline void xfrm_unbind_unregister(struct net_device *dev)
 {
 }
 

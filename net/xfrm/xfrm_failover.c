@@ -3,11 +3,11 @@
  * Suspend and restore: a device changes its hardware. A bond, which offloads to
  * its active slave, gets another slave, or a driver reloads its firmware.
  *
- * xfrm_dev_suspend() takes SAs and policies off the old hardware and reads their
- * final numbers, xfrm_dev_restore() adds them to the new hardware with those
- * numbers. Fence, drain and stop are those of an unbind, but nothing becomes
- * INVALID yet: an SA that is not live carries no packet, and no plain packet is
- * accepted. What the new hardware refuses is treated as in an unbind.
+ * xfrm_dev_suspend() takes SAs and policies off the old hardware and reads
+ * their final numbers, xfrm_dev_restore() adds them to the new hardware with
+ * those numbers. Fence, drain and stop are those of an unbind, but nothing
+ * becomes INVALID yet: an SA that is not live carries no packet, and no plain
+ * packet is accepted. What the new hardware refuses is treated as in an unbind.
  *
  * The SAs are added first, then the policies, and only then packets pass: a
  * device that has the SA of a packet, but not its policy, sends the packet in
@@ -259,8 +259,8 @@ EXPORT_SYMBOL_GPL(xfrm_dev_suspend_hw);
  * xfrm_dev_restore_hw - end of xfrm_dev_suspend_hw()
  * @dev: the device, whose driver accepts SAs and policies again
  *
- * SAs that it refuses now, or whose numbers it did not report, become INVALID as
- * if it had been set down.
+ * SAs that it refuses now, or whose numbers it did not report, become INVALID
+ * as if it had been set down.
  *
  * Context: process, may sleep, under RTNL.
  */

@@ -17,8 +17,8 @@
  * @reason: why
  * @dev: its device, or NULL
  *
- * If @x is still being added, xfrm_state_publish() tells the caller that adds it,
- * and nobody else is told.
+ * If @x is still being added, xfrm_state_publish() tells the caller that adds
+ * it, and nobody else is told.
  *
  * Context: under @x->lock; takes the state lock of the netns.
  */
@@ -54,8 +54,8 @@ void xfrm_state_go_invalid(struct xfrm_state *x,
  * xfrm_state_publish - let a new SA carry packets
  * @x: SA that has just been added
  *
- * Its device may have gone away since the SA was offloaded. Then the addition has
- * failed, and the caller deletes @x.
+ * Its device may have gone away since the SA was offloaded. Then the addition
+ * has failed, and the caller deletes @x.
  *
  * Context: any; takes @x->lock.
  * Return: 0, or -ENODEV.
@@ -117,8 +117,8 @@ struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
  * xfrm_state_has_twin - does a new SA duplicate a VALID one?
  * @x: SA that is not in the SAD
  *
- * All SAs of the hash chain are compared: a larval or expired one may precede the
- * VALID one.
+ * All SAs of the hash chain are compared: a larval or expired one may precede
+ * the VALID one.
  *
  * Context: process; takes the state lock of the netns.
  * Return: true if a lookup of a packet could find either of them.
@@ -222,9 +222,9 @@ int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old)
  * xfrm_policy_may_replace - check that a new policy may replace this one
  * @pol: policy on whose selector another one is to be added, exclusively
  *
- * On a stock kernel policies were deleted with their device, and programs add them
- * again. So a new policy replaces a converted one, if the security module lets
- * the caller delete that.
+ * On a stock kernel policies were deleted with their device, and programs add
+ * them again. So a new policy replaces a converted one, if the security module
+ * lets the caller delete that.
  *
  * Context: under the policy lock of the netns.
  * Return: 0 if the new policy takes its place; -EEXIST if @pol was not
@@ -239,8 +239,8 @@ int xfrm_policy_may_replace(const struct xfrm_policy *pol)
 }
 
 /* A lookup has not used this SA for a packet. If it is VALID, either it became so
- * since, or policy and SA are not on one device: an unbind has not converted the
- * policy yet, or the policy is not offloaded again yet.
+ * since, or policy and SA are not on one device: an unbind has not converted
+ * the policy yet, or the policy is not offloaded again yet.
  */
 static bool xfrm_state_serves(struct xfrm_state *x,
 			      const struct xfrm_policy *pol,
@@ -261,15 +261,15 @@ static bool xfrm_state_serves(struct xfrm_state *x,
  * @fl: the flow
  * @family: address family of the flow
  *
- * An optional template ("level use") lets packets pass in clear until its SA has
- * been negotiated. After that, neither an unbind of the SA nor its replacement,
- * while the old SA is being deleted and the new one is not VALID yet, may turn
- * the flow into cleartext. If an SA is about to become VALID, no key manager is
- * asked for one.
+ * An optional template ("level use") lets packets pass in clear until its SA
+ * has been negotiated. After that, neither an unbind of the SA nor its
+ * replacement, while the old SA is being deleted and the new one is not VALID
+ * yet, may turn the flow into cleartext. If an SA is about to become VALID, no
+ * key manager is asked for one.
  *
  * Call it after the lookup has tested @x, so that an SA that becomes INVALID in
- * between is not missed. An SA that is unhashed before the lookup reaches it has
- * changed the generation of the hash tables, see __xfrm_state_delete().
+ * between is not missed. An SA that is unhashed before the lookup reaches it
+ * has changed the generation of the hash tables, see __xfrm_state_delete().
  *
  * Context: inside rcu_read_lock().
  * Return: 0; XFRM_STANDS if an optional template blocks; in addition
@@ -335,10 +335,10 @@ EXPORT_SYMBOL_GPL(xfrm_invalid_put);
  * @skb: the message
  * @x: the SA
  *
- * A key manager may copy the numbers into another SA with the same key. So nothing
- * is added if the SA is INVALID and its numbers are not exact. The numbers of a
- * live SA are current if its driver reports them; when the key is used again,
- * xfrm_tail_meet() applies the final ones.
+ * A key manager may copy the numbers into another SA with the same key. So
+ * nothing is added if the SA is INVALID and its numbers are not exact. The
+ * numbers of a live SA are current if its driver reports them; when the key is
+ * used again, xfrm_tail_meet() applies the final ones.
  *
  * Context: any.
  * Return: 0, or -EMSGSIZE if there is no room.
@@ -363,8 +363,8 @@ EXPORT_SYMBOL_GPL(xfrm_replay_put);
  * xfrm_invalid_size - the most that xfrm_invalid_put() adds
  * @x: the SA
  *
- * The SA may become INVALID between the two calls, so the result does not depend
- * on its state.
+ * The SA may become INVALID between the two calls, so the result does not
+ * depend on its state.
  *
  * Return: bytes.
  */

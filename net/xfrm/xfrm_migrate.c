@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Migrate SAs: other addresses, another mark or encapsulation, another device or
- * none, with the same keys. The sequence numbers and the replay window continue,
- * so that no IV is used and no packet accepted twice.
+ * Migrate SAs: other addresses, another mark or encapsulation, another device
+ * or none, with the same keys. The sequence numbers and the replay window
+ * continue, so that no IV is used and no packet accepted twice.
  *
- * A clone takes the place of the SA. The old SA is fenced as in an unbind, and its
- * numbers are read when nothing can change them any more:
+ * A clone takes the place of the SA. The old SA is fenced as in an unbind, and
+ * its numbers are read when nothing can change them any more:
  *
  *  1. Check. A refusal changes nothing. The clone is complete except for the
  *     numbers, so that later steps cannot fail because of it.
@@ -16,8 +16,8 @@
  *  5. Copy the numbers to the clone, then offload the clone.
  *  6. Insert the clone, delete the old SA, tell the listeners.
  *
- * A failure after step 2 leaves an INVALID SA, and the key managers are told. If
- * its numbers are exact, it can be migrated again.
+ * A failure after step 2 leaves an INVALID SA, and the key managers are told.
+ * If its numbers are exact, it can be migrated again.
  *
  * Documentation/networking/xfrm/xfrm_migrate_state.rst describes the message.
  */
@@ -513,9 +513,9 @@ static int xfrm_migration_to_device(struct xfrm_migration *mv,
 #endif
 
 /* Outbound, the state is tested and the sequence number taken in one critical
- * section of the SA's lock: none is taken after the fence. Inbound, the test and
- * the update of the window are in two critical sections, within one RCU read-side
- * section.
+ * section of the SA's lock: none is taken after the fence. Inbound, the test
+ * and the update of the window are in two critical sections, within one RCU
+ * read-side section.
  */
 static bool xfrm_migration_has_window(const struct xfrm_state *x)
 {
@@ -596,14 +596,15 @@ static int xfrm_migration_finish(struct xfrm_state *x, struct xfrm_state *xc)
  * @extack: where a refusal is explained, or NULL
  *
  * Runs the checks of step 1 for all of them, then steps 2 to 5, and inserts the
- * clones. Neither SAs nor clones carry packets before xfrm_migrate_end(). If this
- * or a later step of the request fails, the caller calls xfrm_migrate_abort().
+ * clones. Neither SAs nor clones carry packets before xfrm_migrate_end(). If
+ * this or a later step of the request fails, the caller calls
+ * xfrm_migrate_abort().
  *
  * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL if a device
  * holds one of them.
- * Return: 0; -EOPNOTSUPP if the final numbers of an SA are not known; -EEXIST if
- * a clone has the address, SPI, protocol and mark of another clone, or of an SA
- * that is not migrated; -ESRCH if an SA has ended.
+ * Return: 0; -EOPNOTSUPP if the final numbers of an SA are not known; -EEXIST
+ * if a clone has the address, SPI, protocol and mark of another clone, or of an
+ * SA that is not migrated; -ESRCH if an SA has ended.
  */
 int xfrm_migrate_begin(struct xfrm_state **x, struct xfrm_state **xc, int n,
 		       struct netlink_ext_ack *extack)

@@ -18,8 +18,8 @@
 /* Protects struct xfrm_dev_offloads of every device and, of each SA and policy,
  * the node that is in a list there. @stage of struct xfrm_dev_offload changes
  * under it, except for the change to XFRM_STAGE_NONE, which the owner makes.
- * Nests inside xfrm_state.lock. Only the locks of wake_up_var() and queue_work()
- * nest inside it; no driver is called under it.
+ * Nests inside xfrm_state.lock. Only the locks of wake_up_var() and
+ * queue_work() nest inside it; no driver is called under it.
  */
 DEFINE_SPINLOCK(xfrm_offload_lock);
 
@@ -419,8 +419,8 @@ EXPORT_SYMBOL_GPL(xfrm_offload_new_sa);
  * once, under RCU.
  *
  * Context: softirq or process, inside rcu_read_lock().
- * Return: 0, also if @pol is not offloaded; -ENODEV if its device is going away;
- * an error of the driver.
+ * Return: 0, also if @pol is not offloaded; -ENODEV if its device is going
+ * away; an error of the driver.
  */
 int xfrm_offload_add_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
 {
@@ -478,8 +478,8 @@ void xfrm_offload_release(struct xfrm_dev_offload *xdo)
  * @xp: policy that is about to be deleted
  * @by: the policy that takes its place
  *
- * If @by protects or blocks the packets of @xp on the same hardware, none is sent
- * in clear when @xp is deleted; packets that are queued for it need not be
+ * If @by protects or blocks the packets of @xp on the same hardware, none is
+ * sent in clear when @xp is deleted; packets that are queued for it need not be
  * dropped.
  *
  * Context: under the policy lock of the netns.

@@ -89,9 +89,9 @@ static void xfrm_offload_fence_state(struct net_device *dev,
 }
 
 /* Outbound, the driver's delete callback runs after a grace period: a packet that
- * passed the tests before would leave the hardware in clear. Larval states carry
- * no packets. Inbound, it waits if the numbers are to be read, because it erases
- * them.
+ * passed the tests before would leave the hardware in clear. Larval states
+ * carry no packets. Inbound, it waits if the numbers are to be read, because it
+ * erases them.
  */
 static bool xfrm_offload_deletes_late(const struct xfrm_dev_offload *xdo)
 {
@@ -418,8 +418,8 @@ EXPORT_SYMBOL_GPL(xfrm_dev_state_delete);
  * xfrm_dev_policy_delete - delete a policy from its hardware
  * @xp: policy that is off the SPD, or was never in it
  *
- * Does nothing if the policy is not offloaded or an unbind owns the offload. The
- * driver's callbacks may run a grace period later.
+ * Does nothing if the policy is not offloaded or an unbind owns the offload.
+ * The driver's callbacks may run a grace period later.
  *
  * Context: process or softirq; takes xfrm_offload_lock.
  */
@@ -446,8 +446,8 @@ static bool xfrm_offload_idle(struct xfrm_dev_offloads *b)
  * @why: reason, for xfrm_offload_open() and xfrm_dev_ready()
  *
  * When it returns, no add callback is under way any more, and none starts
- * before xfrm_offload_open(). No xdo_dev_state_add() or xdo_dev_policy_add() may
- * wait for RTNL, which the caller holds.
+ * before xfrm_offload_open(). No xdo_dev_state_add() or xdo_dev_policy_add()
+ * may wait for RTNL, which the caller holds.
  *
  * Context: process, may sleep, under RTNL.
  * Return: true if the device holds anything.

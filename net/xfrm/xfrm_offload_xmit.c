@@ -3,19 +3,20 @@
  * The path of a packet to a device that does packet offload.
  *
  * The packet is plain until the hardware encrypts it. It may wait in a qdisc, a
- * neighbour's queue or a netfilter queue, be routed elsewhere, or reach a device
- * whose SA is gone; a plain packet itself does not show that it must not leave.
- * So it is marked: it carries its SA in a sec_path, and validate_xmit_xfrm(),
- * the last test before a driver, drops it unless the SA is valid and on that
- * device. There the mark is hidden: xfrm_offload() does not find it, and drivers
- * see the packet as before.
+ * neighbour's queue or a netfilter queue, be routed elsewhere, or reach a
+ * device whose SA is gone; a plain packet itself does not show that it must not
+ * leave. So it is marked: it carries its SA in a sec_path, and
+ * validate_xmit_xfrm(), the last test before a driver, drops it unless the SA
+ * is valid and on that device. There the mark is hidden: xfrm_offload() does
+ * not find it, and drivers see the packet as before.
  *
  * The hardware looks up the policy again, in its own tables and by the headers
- * that the packet has then. So a packet is marked only if its headers still find
- * its policy, and the mark records them. If tc, a qdisc or an upper device has
- * changed or encapsulated the packet since, it is dropped at the last test. A
- * marked packet has passed netfilter's hooks and passes none of them again. If
- * nothing is configured that changes packets, nothing is recorded or compared.
+ * that the packet has then. So a packet is marked only if its headers still
+ * find its policy, and the mark records them. If tc, a qdisc or an upper device
+ * has changed or encapsulated the packet since, it is dropped at the last test.
+ * A marked packet has passed netfilter's hooks and passes none of them again.
+ * If nothing is configured that changes packets, nothing is recorded or
+ * compared.
  *
  * The test and the driver's ndo_start_xmit() run in one RCU read-side section.
  * An unbind clears @live and waits for a grace period before it touches the
@@ -70,8 +71,8 @@ static DEFINE_STATIC_KEY_FALSE(xfrm_packet_offload_watched);
 /**
  * xfrm_packet_offload_watch - compare packets with their mark from now on
  *
- * Called before anything is configured that may change marked packets: a hook at
- * the egress of a device, a filter, a qdisc. It stays on, because a changed
+ * Called before anything is configured that may change marked packets: a hook
+ * at the egress of a device, a filter, a qdisc. It stays on, because a changed
  * packet may be queued longer than that is configured.
  *
  * Context: process, may sleep.
@@ -274,8 +275,8 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
  * @dev: device of an outbound policy that is not live any more
  * @index: the policy's index
  *
- * Hardware that has the SA of a packet but not its policy sends it in clear. The
- * policy is deleted on the hardware a grace period later; packets that were
+ * Hardware that has the SA of a packet but not its policy sends it in clear.
+ * The policy is deleted on the hardware a grace period later; packets that were
  * marked before and are still queued then must not reach it.
  *
  * Context: any; the device is held.
@@ -537,7 +538,8 @@ static int xfrm_packet_offload_record(struct sk_buff *skb,
  * valid or the policy is not on the hardware any more, -EHOSTUNREACH if the
  * hardware is not the last to transform the packet, which no hardware could do,
  * or the route does not lead to it, -EOPNOTSUPP if VLAN tags would hide the
- * packet from it, -EPERM if the packet's headers do not find the policy, -ENOMEM.
+ * packet from it, -EPERM if the packet's headers do not find the policy,
+ * -ENOMEM.
  */
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 {
@@ -602,8 +604,8 @@ static struct neighbour *xfrm_packet_offload_neigh(struct dst_entry *dst,
  * @skb: plain packet; its dst is the route to the other end of the tunnel
  * @x: SA of packet offload in tunnel mode
  *
- * The link layer header is that of the outer packet: the hardware puts the outer
- * header behind it.
+ * The link layer header is that of the outer packet: the hardware puts the
+ * outer header behind it.
  *
  * Context: softirq or process.
  * Return: what the neighbour's output returns; -EHOSTUNREACH if the device is
@@ -688,8 +690,8 @@ static bool xfrm_packet_offload_is_same(const struct sk_buff *skb,
  * xfrm_packet_offload_egress - test a packet behind the egress hooks
  * @skb: packet that tc or netfilter may have changed
  *
- * xfrm_packet_offload_check() would drop it later, possibly behind a queue, where
- * the sender cannot be told.
+ * xfrm_packet_offload_check() would drop it later, possibly behind a queue,
+ * where the sender cannot be told.
  *
  * Context: rcu_read_lock_bh(), with BH off.
  * Return: 0; -EPERM if the packet differs from its mark: it is freed then.
@@ -810,8 +812,9 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
  * @skb: packet or list of segments, written for the hardware of @x (XFRM_XMIT)
  * @x: SA of crypto offload
  *
- * Its payload is in clear. A bond passes it to the slave that has @x; a packet in
- * the queue of a slave must not leave after @x was restored on another slave.
+ * Its payload is in clear. A bond passes it to the slave that has @x; a packet
+ * in the queue of a slave must not leave after @x was restored on another
+ * slave.
  *
  * Context: rcu_read_lock_bh(), with BH off.
  * Return: @skb, or NULL if it was dropped.

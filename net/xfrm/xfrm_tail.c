@@ -4,13 +4,13 @@
  * continues from there only.
  *
  * A key manager without XFRM_MSG_MIGRATE_STATE copies an SA by GETSA, DELSA and
- * NEWSA. The numbers that it reads are old by the time of the deletion, and with
- * packet offload the hardware keeps them. So each offloaded SA has a tail, which
- * outlives it. An addition looks for the tail of its key before anything is
- * offloaded, even if the new SA stays in software.
+ * NEWSA. The numbers that it reads are old by the time of the deletion, and
+ * with packet offload the hardware keeps them. So each offloaded SA has a tail,
+ * which outlives it. An addition looks for the tail of its key before anything
+ * is offloaded, even if the new SA stays in software.
  *
- * The name of a tail is the direction and a keyed PRF of the encryption key with
- * its salt: the nonce of a packet depends on these and on its number only.
+ * The name of a tail is the direction and a keyed PRF of the encryption key
+ * with its salt: the nonce of a packet depends on these and on its number only.
  * Inbound the SPI is part of the name, too: a frame with another SPI is not
  * authentic. Two SipHashes with different keys are the PRF of 128 bits, so a
  * collision of two keys need not be considered. The name reveals nothing about
@@ -894,8 +894,8 @@ static int xfrm_tail_ask(struct xfrm_tails *tails, struct xfrm_state *x,
  *
  * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex, not under RTNL.
  * Waits for deletions of SAs with the same key.
- * Return: 0, also if @x is INVALID; -EEXIST if another SA uses the key with this
- * SPI; -EKEYEXPIRED if no number is left; -ENOMEM.
+ * Return: 0, also if @x is INVALID; -EEXIST if another SA uses the key with
+ * this SPI; -EKEYEXPIRED if no number is left; -ENOMEM.
  */
 int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 		   struct netlink_ext_ack *extack)
@@ -947,8 +947,8 @@ EXPORT_SYMBOL_GPL(xfrm_tail_meet);
  * Since @x became INVALID, another SA may have been added with its key.
  *
  * Context: process, may sleep, under net->xfrm.xfrm_cfg_mutex.
- * Return: 0; -EEXIST if another SA uses the key with this SPI; -EOPNOTSUPP if an
- * SA has used it and its numbers are not known.
+ * Return: 0; -EEXIST if another SA uses the key with this SPI; -EOPNOTSUPP if
+ * an SA has used it and its numbers are not known.
  */
 int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Take SAs and policies off a device that goes away, or one SA off a device whose
- * driver reports it broken. No packet leaves in clear, no IV is used twice, and
- * the key managers are told.
+ * Take SAs and policies off a device that goes away, or one SA off a device
+ * whose driver reports it broken. No packet leaves in clear, no IV is used
+ * twice, and the key managers are told.
  *
  * xfrm_dev_unbind() runs these steps, in this order:
  *
@@ -33,8 +33,8 @@
  * xfrm_unbind_carries - does an SA carry packets now, or later?
  * @x: SA
  *
- * Only such an SA becomes INVALID when its device goes; larval, expired and dead
- * ones just lose the device.
+ * Only such an SA becomes INVALID when its device goes; larval, expired and
+ * dead ones just lose the device.
  *
  * Context: under @x->lock, if the answer must stay valid.
  * Return: true if @x is valid, or just being added.
@@ -97,8 +97,8 @@ static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
  * @x: the SA
  * @now: @seq, @window and @replay of this moment
  *
- * Drivers call it in xdo_dev_state_update_stats(). A key manager then reads true
- * numbers from a live SA, and may add another SA with this key from there.
+ * Drivers call it in xdo_dev_state_update_stats(). A key manager then reads
+ * true numbers from a live SA, and may add another SA with this key from there.
  *
  * Context: that of xdo_dev_state_update_stats().
  */
@@ -365,15 +365,15 @@ void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason)
 EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
 
 /**
- * xfrm_dev_down - a device was set down
+ * xfrm_unbind_down - a device was set down
  * @dev: the device
  *
- * Unregistering a device, or moving it to another namespace, sets it down first.
- * The key managers are then told of that, not of the device being down.
+ * Unregistering a device, or moving it to another namespace, sets it down
+ * first. The key managers are then told of that, not of the device being down.
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_dev_down(struct net_device *dev)
+void xfrm_unbind_down(struct net_device *dev)
 {
 	bool leaving = dev->dismantle ||
 		       dev->xfrm_offloads.closed & XFRM_CLOSED_LEAVING;
@@ -383,14 +383,14 @@ void xfrm_dev_down(struct net_device *dev)
 }
 
 /**
- * xfrm_dev_unregister - a device leaves its network namespace, or the host
+ * xfrm_unbind_unregister - a device leaves its network namespace, or the host
  * @dev: the device
  *
  * Nothing is offloaded to it any more until it is registered again.
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_dev_unregister(struct net_device *dev)
+void xfrm_unbind_unregister(struct net_device *dev)
 {
 	xfrm_dev_leave(dev);
 	xfrm_dev_unbind(dev, XFRM_INVALID_DEV_UNREGISTER);
@@ -416,8 +416,8 @@ static void xfrm_dev_lower_feature_off(struct net_device *dev)
  * @features: the new features
  *
  * Called before ndo_set_features(): a driver may switch ESP off at once, and
- * would send queued packets in clear. If the driver then refuses the change, the
- * SAs stay INVALID, and new ones can be added.
+ * would send queued packets in clear. If the driver then refuses the change,
+ * the SAs stay INVALID, and new ones can be added.
  *
  * Context: process, may sleep, under RTNL.
  */
@@ -467,10 +467,10 @@ static DECLARE_WORK(xfrm_broken_work, xfrm_broken_work_fn);
  * @x: SA between xdo_dev_state_add() and xdo_dev_state_free()
  * @reason: XFRM_INVALID_DRIVER, or a more specific reason
  *
- * From here on no packet of packet offload is handed to the hardware, unless the
- * SA is being added at this moment. The SA becomes INVALID later, from a work,
- * with all the steps of an unbind, including the driver's callbacks. Only the
- * first call for an SA has an effect.
+ * From here on no packet of packet offload is handed to the hardware, unless
+ * the SA is being added at this moment. The SA becomes INVALID later, from a
+ * work, with all the steps of an unbind, including the driver's callbacks. Only
+ * the first call for an SA has an effect.
  *
  * Context: any; takes no lock.
  */

@@ -47,7 +47,7 @@ static void down_tells_what_is_behind_it(struct kunit *test)
 		if (i == 1)
 			xfrm_dev_leave(fake.dev);
 		fake.dev->dismantle = i == 2;
-		xfrm_dev_down(fake.dev);
+		xfrm_unbind_down(fake.dev);
 		fake.dev->dismantle = false;
 		xfrm_dev_enter(fake.dev);
 		rtnl_unlock();

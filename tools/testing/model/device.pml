@@ -187,9 +187,9 @@ proctype cause()
 		LOCK(rtnl);
 		down = true;
 		synchronize_net(0);
-		/* C: xfrm_dev_down() */
+		/* C: xfrm_unbind_down() */
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
-		/* C: xfrm_dev_unregister() */
+		/* C: xfrm_unbind_unregister() */
 		unlisted = true;
 		dev[NIC].closed = dev[NIC].closed | LEAVING;
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
