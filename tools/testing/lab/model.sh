@@ -187,23 +187,23 @@ check hurts replace cleartext -DNO_GENERATION
 check hurts replace cleartext -DOLD_OUT_BEFORE_NEW_IN
 check hurts replace not_healed -DPOLICY_LEFT_OFFLOADED
 
-check holds rebind
-check holds rebind -DADD
-check holds rebind -DCRYPTO
-check holds rebind -DTWO_SENDERS
-check hurts rebind cleartext -DSUSPEND_WITHOUT_FENCE
-check hurts rebind cleartext -DSUSPEND_WITHOUT_DRAIN
-check hurts rebind used_after_free -DSUSPEND_WITHOUT_CLOSE -DADD
-check hurts rebind used_after_free -DSUSPEND_LEAVES_DELETED
-check hurts rebind used_after_free -DSUSPEND_WITHOUT_QUIESCE
-check hurts rebind iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
-check hurts rebind iv_twice -DRESTORE_ADD_BEFORE_STOP -DTWO_SENDERS
-check hurts rebind cleartext -DRESTORE_LIVE_BEFORE_REAL
-check hurts rebind cleartext -DRESTORE_PUBLISH_BEFORE_POLICY
-check hurts rebind cleartext -DRESTORE_KEEPS_SA_WITHOUT_POLICY
-check hurts rebind not_told -DRESTORE_REFUSAL_IS_SILENT
-check hurts rebind used_after_free -DRESTORE_FORGETS_DEAD
-check hurts rebind cleartext -DXMIT_ANYWHERE -DCRYPTO
+check holds failover
+check holds failover -DADD
+check holds failover -DCRYPTO
+check holds failover -DTWO_SENDERS
+check hurts failover cleartext -DSUSPEND_WITHOUT_FENCE
+check hurts failover cleartext -DSUSPEND_WITHOUT_DRAIN
+check hurts failover used_after_free -DSUSPEND_WITHOUT_CLOSE -DADD
+check hurts failover used_after_free -DSUSPEND_LEAVES_DELETED
+check hurts failover used_after_free -DSUSPEND_WITHOUT_QUIESCE
+check hurts failover iv_twice -DSUSPEND_WITHOUT_COUNTERS -DTWO_SENDERS
+check hurts failover iv_twice -DRESTORE_ADD_BEFORE_STOP -DTWO_SENDERS
+check hurts failover cleartext -DRESTORE_LIVE_BEFORE_REAL
+check hurts failover cleartext -DRESTORE_PUBLISH_BEFORE_POLICY
+check hurts failover cleartext -DRESTORE_KEEPS_SA_WITHOUT_POLICY
+check hurts failover not_told -DRESTORE_REFUSAL_IS_SILENT
+check hurts failover used_after_free -DRESTORE_FORGETS_DEAD
+check hurts failover cleartext -DXMIT_ANYWHERE -DCRYPTO
 
 check holds invalidate
 check hurts invalidate sent_on_broken -DGO_LIVE_WITHOUT_LOOK
