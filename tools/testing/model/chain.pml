@@ -18,14 +18,14 @@ byte next[6];			/* bydst; next[HEAD] is the chain's first */
 byte generation;		/* xfrm_policy_hash_generation */
 bool policy_lock;
 bool linked[6];			/* on the SPD: walk.all */
-bool dead[6];			/* nobody holds it any more */
+bool dead[6];			/* without a reference */
 
 bool cleartext;
 
 #define LOCK(l)		atomic { !(l); l = true }
 #define UNLOCK(l)	l = false
 
-/* C: hlist_del_rcu(): who stands on n still gets on */
+/* C: hlist_del_rcu(): a lookup at n still finds the next node */
 #define hlist_del_rcu(n)	\
 	d_step { \
 		prev = HEAD; \
@@ -36,7 +36,7 @@ bool cleartext;
 		next[prev] = next[n]; \
 		prev = 0 \
 	}
-/* C: hlist_add_head_rcu(), hlist_add_behind_rcu(): first n, then who leads to it */
+/* C: hlist_add_head_rcu(), hlist_add_behind_rcu(): first n, then the node before it */
 #define hlist_add_behind_rcu(n, p)	\
 	next[n] = next[p]; \
 	next[p] = n

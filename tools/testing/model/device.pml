@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A device loses its SAs while packets are on their way, a user adds one SA and
- * deletes another, and the garbage collector frees what nobody uses any more.
+ * An unbind runs while packets are on their way to the device, a user adds one SA
+ * and deletes another, and the garbage collector frees what has no reference.
  *
- * The device goes down and is unregistered, or it stays up and loses the SAs
+ * The device goes down and is unregistered, or it stays up and an unbind runs
  * because esp-hw-offload is switched off. The latter is the hard case: whatever
  * is queued for it is still sent.
  *
  * -DCRYPTO: the same with crypto offload, where software numbers the packets
  * and the hardware encrypts. -DFULL: the hardware has room for one SA; the user
- * deletes his and adds another one.
+ * deletes that SA and adds another one.
  */
 
 #include "xfrm.pml"
@@ -176,7 +176,7 @@ proctype cause()
 #ifdef FEATURE_OFF_BEFORE_UNBIND
 		ESP_OFF;
 #endif
-		xfrm_offload_close(NIC, FEATURE);
+		xfrm_offload_close(NIC, CLOSED_FEATURE);
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 #ifndef FEATURE_OFF_BEFORE_UNBIND
 		ESP_OFF;
@@ -191,7 +191,7 @@ proctype cause()
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 		/* C: xfrm_unbind_unregister() */
 		unlisted = true;
-		dev[NIC].closed = dev[NIC].closed | LEAVING;
+		dev[NIC].closed = dev[NIC].closed | CLOSED_LEAVING;
 		xfrm_dev_unbind(NIC, 0, mine, CONVERT);
 		UNLOCK(rtnl);
 		/* C: netdev_wait_allrefs_any() */
@@ -276,7 +276,7 @@ proctype add_sa(byte me)
 	driver_add(NIC, 1);
 	xfrm_offload_go_live(NIC, 1);
 	/* C: xfrm_offload_settle_state() */
-	atomic { x[1].stage = BOUND; dev[NIC].pending-- };
+	atomic { x[1].stage = ADDED; dev[NIC].pending-- };
 	/* C: xfrm_state_add() */
 	x[1].in_sad = true;
 	/* C: xfrm_state_publish() */
@@ -291,11 +291,11 @@ out:
 init {
 	atomic {
 #ifdef CRYPTO
-		bound_sa(0, NIC, NIC);
+		offloaded_sa(0, NIC, NIC);
 		x[0].packet = false;
 		x[0].hw_only = false;
 #else
-		bound_sa(0, NIC, NIC);
+		offloaded_sa(0, NIC, NIC);
 		offloaded_policy = true;
 #endif
 		run transmit(0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A bond fails over: its SA moves from the hardware of one slave (device 1) to
- * that of the other (device 2), or the latter refuses it, or refuses the policy.
+ * A bond fails over: its SA is suspended on one slave (device 1) and restored on
+ * the other (device 2), or the latter refuses it, or refuses the policy.
  * Meanwhile a user deletes the SA, and frames wait in the queues of
  * the bond and of both slaves. The old slave stays up until its queues are
  * empty, then it is gone. At the end the bond is unregistered, which may also
@@ -86,7 +86,7 @@ proctype transmit(byte me)
 	xfrm_packet_offload_check(s, true, live);
 #ifdef CRYPTO
 write:
-	/* C: esp_xmit(), to software if the SA has lost the bond */
+	/* C: esp_xmit(), to software if the bond does not hold the SA any more */
 	if
 	:: x[s].dev != BOND -> atomic { emit(x[s].key, number) }; goto out_free
 	:: else
@@ -170,7 +170,7 @@ proctype add_sa()
 	x[1].real = slave;
 	driver_add(slave, 1);
 	xfrm_offload_go_live(BOND, 1);
-	atomic { x[1].stage = BOUND; dev[BOND].pending-- };
+	atomic { x[1].stage = ADDED; dev[BOND].pending-- };
 	x[1].in_sad = true;
 	LOCK(x[1].lock);
 	if :: x[1].state == VOID -> x[1].state = VALID :: else fi;
@@ -187,16 +187,16 @@ out:
 #endif
 
 #ifdef RESTORE_REFUSAL_IS_SILENT
-#define LOSE(s)		if :: mine[s] -> xfrm_unbind_fence(s); xfrm_offload_release(s); CLAIM_PUT(s); mine[s] = NOTHING :: else fi
+#define FAIL(s)		if :: mine[s] -> xfrm_unbind_fence(s); xfrm_offload_release(s); CLAIM_PUT(s); mine[s] = NOTHING :: else fi
 #else
-#define LOSE(s)		skip
+#define FAIL(s)		skip
 #endif
 
 /* Its SAs go with a policy that the new hardware does not take */
 #ifdef RESTORE_KEEPS_SA_WITHOUT_POLICY
-#define LOSE_WITH_POLICY(s)	skip
+#define FAIL_WITH_POLICY(s)	skip
 #else
-#define LOSE_WITH_POLICY(s)	\
+#define FAIL_WITH_POLICY(s)	\
 	if :: kept[s] -> REAL_LATE(s, SECOND); kept[s] = false; mine[s] = ON_HARDWARE :: else fi
 #endif
 
@@ -211,9 +211,9 @@ out:
 		:: dev[SECOND].policy = true \
 		:: true -> \
 			printf("device 2: refuses the policy\n"); \
-			lost_policy = true; \
-			LOSE_WITH_POLICY(0); \
-			LOSE_WITH_POLICY(1) \
+			failed_policy = true; \
+			FAIL_WITH_POLICY(0); \
+			FAIL_WITH_POLICY(1) \
 		fi \
 	:: else \
 	fi
@@ -222,7 +222,7 @@ out:
 /* C: xfrm_policy_unbind_convert() */
 #define CONVERT	\
 	if \
-	:: lost_policy -> offloaded_policy = false; printf("unbind: the policy is in software\n") \
+	:: failed_policy -> offloaded_policy = false; printf("unbind: the policy is in software\n") \
 	:: else \
 	fi
 
@@ -242,18 +242,18 @@ out:
 	IF_MINE(1, xfrm_failover_add_state(SECOND, 1, mine, kept)); \
 	ADD_AND_PUBLISH; \
 	if \
-	:: mine[0] || mine[1] || lost_policy -> \
-		LOSE(0); \
-		LOSE(1); \
+	:: mine[0] || mine[1] || failed_policy -> \
+		FAIL(0); \
+		FAIL(1); \
 		xfrm_unbind_batch(0, mine, CONVERT) \
 	:: else \
 	fi; \
 	PUBLISH_ALL; \
-	xfrm_offload_open(BOND, SUSPENDED)
+	xfrm_offload_open(BOND, CLOSED_SUSPENDED)
 
 proctype failover()
 {
-	bool taken, lost_policy;
+	bool taken, failed_policy;
 	byte mine[NSA];
 	bool kept[NSA];
 
@@ -275,8 +275,8 @@ proctype failover()
 	dev[FIRST].gone = true;
 	printf("device 1 is gone\n");
 	/* The bond is unregistered */
-	dev[BOND].closed = dev[BOND].closed | LEAVING;
-	lost_policy = true;
+	dev[BOND].closed = dev[BOND].closed | CLOSED_LEAVING;
+	failed_policy = true;
 	xfrm_dev_unbind(BOND, 0, mine, CONVERT);
 	POLICY_OFF;
 	if :: dev[BOND].refs != 0 -> REFUSE(not_in_time) :: else fi;
@@ -286,7 +286,7 @@ proctype failover()
 
 init {
 	atomic {
-		bound_sa(0, BOND, FIRST);
+		offloaded_sa(0, BOND, FIRST);
 #ifdef CRYPTO
 		x[0].packet = false;
 		x[0].hw_only = false;

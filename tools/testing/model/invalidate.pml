@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A driver says that an SA is broken, any time after it was given the SA: while
- * the add callback runs, or later. Meanwhile the SA is added, deleted, unbound,
- * or suspended and put on hardware again. Once it is bound, no frame starts on
+ * A driver reports that an SA is broken, any time after it was given the SA: while
+ * the add callback runs, or later. Meanwhile the SA is added, deleted, made INVALID
+ * by an unbind, or suspended and restored. Once it is offloaded, no frame starts on
  * its way to the hardware any more, and the SA does not stay in the SAD without its key manager being
  * told.
  */
@@ -22,7 +22,7 @@ proctype transmit(byte me)
 	bool late;
 
 	atomic {
-		late = declared && x[0].stage == BOUND;
+		late = declared && x[0].stage == ADDED;
 		if :: x[0].in_sad && x[0].refs > 0 -> x[0].refs++ :: else -> goto out fi
 	};
 	rcu_read_lock(me);
@@ -70,7 +70,7 @@ end_idle:
 #ifdef BROKEN_CLAIMS_ANY
 #define CLAIM_STATE	x[0].dev != 0
 #else
-#define CLAIM_STATE	x[0].stage == BOUND
+#define CLAIM_STATE	x[0].stage == ADDED
 #endif
 
 /* C: xfrm_broken_work_fn() */
@@ -123,7 +123,7 @@ proctype add_sa()
 		broken = x[0].broken;
 #endif
 		if
-		:: !broken -> x[0].stage = BOUND; dev[NIC].pending--
+		:: !broken -> x[0].stage = ADDED; dev[NIC].pending--
 		:: else
 		fi
 	};
@@ -133,7 +133,7 @@ proctype add_sa()
 		driver_free(NIC, 0);
 		xfrm_offload_release(0);
 		dev[NIC].pending--;
-		printf("user: SA 0 is refused, the device says that it is broken\n");
+		printf("user: SA 0 is refused, the device reports that it is broken\n");
 		x[0].state = DEAD;
 		xfrm_state_put(0);
 		refused = true
@@ -188,14 +188,14 @@ proctype cause()
 		:: else
 		fi;
 		xfrm_failover_publish_state(NIC, NIC, 0, kept, taken);
-		xfrm_offload_open(NIC, SUSPENDED);
+		xfrm_offload_open(NIC, CLOSED_SUSPENDED);
 		UNLOCK(rtnl)
 	:: true
 	fi;
 	settled = true
 }
 
-/* When all is quiet, who is broken is not VALID, and was told of */
+/* At the end an SA that is broken is not VALID, and was told of */
 proctype audit()
 {
 end_idle:
@@ -203,7 +203,7 @@ end_idle:
 		settled && added && declared && !listed;
 		if
 		:: x[0].in_sad && (x[0].state == VALID || x[0].state == VOID) ->
-			printf("SA 0 is broken and VALID, and nobody knows\n");
+			printf("SA 0 is broken and VALID, and no key manager was told\n");
 			REFUSE(not_told)
 		:: else
 		fi

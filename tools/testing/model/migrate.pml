@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * XFRM_MSG_MIGRATE_STATE: SA 1 carries on the key of SA 0, in software or on
+ * XFRM_MSG_MIGRATE_STATE: SA 1 continues the key of SA 0, in software or on
  * another device, while packets flow, the old or the new device goes, and a
  * user deletes the old SA. No number is used twice under the key.
  *
@@ -67,8 +67,8 @@ out:
 	skip
 }
 
-/* The binding is taken over as an unbind does it, with a call to the driver
- * announced (xfrm_offloads.pending), so that the device waits for us.
+/* The offload is claimed as in an unbind, and the call to the driver is counted
+ * (xfrm_offloads.pending), so that the device's unbind waits for the migration.
  */
 #ifdef MIGRATE_WITHOUT_PENDING
 #define PENDING(n)	skip
@@ -136,7 +136,7 @@ out:
 		:: driver_add(TARGET, 1); \
 			x[1].packet = true; \
 			xfrm_offload_go_live(TARGET, 1); \
-			atomic { x[1].stage = BOUND; dev[TARGET].pending-- } \
+			atomic { x[1].stage = ADDED; dev[TARGET].pending-- } \
 		:: true -> \
 			refused = true; \
 			atomic { x[1].dev = 0; dev[TARGET].refs--; dev[TARGET].pending-- } \
@@ -150,15 +150,15 @@ proctype migrate(byte me)
 
 	if :: to_device = true :: to_device = false fi;
 
-	/* The SA must be ours to carry on: bound and not being deleted, or INVALID
-	 * with exact counters since an unbind
+	/* Only an SA that is offloaded and not being deleted, or INVALID with
+	 * exact counters since an unbind, can be migrated
 	 */
 	atomic {
 		if :: x[0].in_sad -> x[0].refs++ :: else -> goto out fi
 	};
 	atomic {
 		if
-		:: x[0].stage == BOUND -> x[0].stage = UNBINDING; h = x[0].real; PENDING(1)
+		:: x[0].stage == ADDED -> x[0].stage = UNBINDING; h = x[0].real; PENDING(1)
 		:: x[0].stage == NONE && x[0].state == INVALID
 		:: else -> goto fail
 		fi
@@ -204,7 +204,7 @@ proctype migrate(byte me)
 		xfrm_state_delete(me, 0, taken)
 	fi;
 	xfrm_state_put(1);
-	/* Who made the SA INVALID tells of it: an unbind, or we */
+	/* The task that made the SA INVALID tells of it: an unbind, or this one */
 	atomic {
 		if
 		:: h && x[0].state == INVALID && x[0].told != x[0].invalidated -> REFUSE(not_told)
@@ -225,8 +225,8 @@ proctype cause()
 
 	if :: d = NIC :: d = TARGET fi;
 	LOCK(rtnl);
-	dev[d].closed = LEAVING;
-	xfrm_offload_close(d, UNBIND);
+	dev[d].closed = CLOSED_LEAVING;
+	xfrm_offload_close(d, CLOSED_UNBIND);
 	xfrm_offload_claim(d, mine);
 	xfrm_unbind_batch(0, mine, skip);
 	xfrm_offload_end_batch(0, mine);
@@ -256,7 +256,7 @@ out:
 
 init {
 	atomic {
-		bound_sa(0, NIC, NIC);
+		offloaded_sa(0, NIC, NIC);
 		run transmit(0);
 		run delete_sa(2);
 		run migrate(3);

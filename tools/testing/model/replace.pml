@@ -2,7 +2,7 @@
 /*
  * An optional template ("level use"): packets pass as they are while there is no
  * SA, but the loss of the SA with its device, and its replacement by a new one,
- * leave no such moment. At the end the flow is well again: the new SA is found.
+ * leave no such moment. At the end the new SA is found.
  */
 
 byte gen;			/* net->xfrm.xfrm_state_hash_generation */
@@ -98,22 +98,22 @@ proctype cause()
 /* C: xfrm_add_sa() of a software SA with the address and SPI of SA 0 */
 proctype new_sa()
 {
-	bool yields, taken;
+	bool replaces, taken;
 
 	/* C: xfrm_state_add(), xfrm_invalid_may_replace() */
 	LOCK(state_lock);
 	if
-	:: x[0].in_sad && x[0].state == INVALID -> x[0].refs++; yields = true
+	:: x[0].in_sad && x[0].state == INVALID -> x[0].refs++; replaces = true
 	:: else
 	fi;
 #ifdef OLD_OUT_BEFORE_NEW_IN
 	if
-	:: yields -> UNLOCK(state_lock); xfrm_state_delete(1, 0, taken); xfrm_state_put(0); LOCK(state_lock)
+	:: replaces -> UNLOCK(state_lock); xfrm_state_delete(1, 0, taken); xfrm_state_put(0); LOCK(state_lock)
 	:: else
 	fi;
 #endif
 	if
-	:: yields ->
+	:: replaces ->
 		atomic { x[1].state = VOID; x[1].refs = 1; x[1].in_sad = true };
 		printf("user: SA 1 is in\n")
 	:: else
@@ -121,7 +121,7 @@ proctype new_sa()
 	UNLOCK(state_lock);
 	/* C: xfrm_invalid_replace(), xfrm_state_publish() */
 	if
-	:: yields ->
+	:: replaces ->
 		LOCK(x[1].lock);
 		if :: x[1].state == VOID -> x[1].state = VALID :: else fi;
 		UNLOCK(x[1].lock);
@@ -144,7 +144,7 @@ out:
 
 init {
 	atomic {
-		bound_sa(0, NIC, NIC);
+		offloaded_sa(0, NIC, NIC);
 		run transmit(0);
 		run cause();
 		run new_sa();

@@ -14,17 +14,17 @@
 /* C: enum in include/net/xfrm.h; ABSENT: not there yet, or memory given back */
 mtype = { ABSENT, VOID, VALID, INVALID, DEAD };
 /* C: enum xfrm_offload_stage */
-mtype = { NONE, BOUND, DELETING, DEFERRED, UNBINDING, PARKED };
+mtype = { NONE, ADDED, DELETING, DEFERRED, UNBINDING, SUSPENDED };
 /* An SA as the hardware sees it. STOPPED: drops what comes; REMOVED: there is
  * no rule any more, but the driver still has memory for it.
  */
 mtype = { EMPTY, RUNNING, STOPPED, REMOVED };
 
 /* C: enum xfrm_closed */
-#define UNBIND		1
-#define LEAVING		2
-#define FEATURE		4
-#define SUSPENDED	8
+#define CLOSED_UNBIND		1
+#define CLOSED_LEAVING		2
+#define CLOSED_FEATURE		4
+#define CLOSED_SUSPENDED	8
 
 typedef sa {
 	mtype state = ABSENT;	/* km.state */
@@ -72,7 +72,7 @@ byte used[3];			/* by key: bit n: sequence number n has left */
 
 #define REFUSE(property)	property = true; assert(!property)
 
-/* --- locks: an owner at a time, and everybody gets his turn */
+/* --- locks: one owner at a time, and each waiter gets its turn */
 
 #define LOCK(l)			atomic { !(l); l = true }
 #define UNLOCK(l)		l = false
@@ -260,7 +260,7 @@ byte awaited[WAITERS];
 #define DEFER_DRAIN(w)	synchronize_net(w)
 #endif
 
-/* DELETE_AT_ONCE: the hardware hears of it before a grace period has passed */
+/* DELETE_AT_ONCE: the hardware deletes the SA before a grace period has passed */
 #ifdef DELETE_AT_ONCE
 #define DELETE_EARLY(s)	driver_delete(x[s].real, s)
 #define DELETE_LATE(s)	skip
@@ -273,13 +273,13 @@ byte awaited[WAITERS];
 #define xfrm_offload_defer(s)	\
 	atomic { DEFER_HOLD(s); x[s].stage = DEFERRED; LET_DEVICE(x[s].dev) }
 
-/* C: xfrm_dev_state_delete(), under x->lock; xfrm_offload_claim_deletion(). After that nobody
- * else has the binding, and "pending" holds its device, so that the fence needs
- * no lock.
+/* C: xfrm_dev_state_delete(), under x->lock; xfrm_offload_claim_deletion(). After that no
+ * other task owns the offload, and "pending" holds its device, so that the fence
+ * needs no lock.
  */
 #define xfrm_dev_state_delete(s, taken)	\
 	atomic { \
-		taken = (x[s].stage == BOUND); \
+		taken = (x[s].stage == ADDED); \
 		if \
 		:: taken -> x[s].stage = DELETING; HOLD_DEVICE(x[s].dev) \
 		:: else \
@@ -393,15 +393,15 @@ end_idle:
 #define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage != NONE && x[s].refs > 0)
 #define CLAIM_STAGE(s)	skip
 #else
-#define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage == BOUND)
+#define CLAIMABLE(s, d)	(x[s].dev == d && x[s].stage == ADDED)
 #define CLAIM_STAGE(s)	x[s].stage = UNBINDING
 #endif
 
 /* A batch, mine[s]: what of SA s is this task's */
 #define NOTHING		0
-#define ON_HARDWARE	1	/* struct xfrm_offload_batch bound */
-#define OFF_HARDWARE	2	/* struct xfrm_offload_batch parked, or lost */
-#define DELETED		3	/* struct xfrm_offload_batch deleted */
+#define ON_HARDWARE	1	/* claimed in stage ADDED */
+#define OFF_HARDWARE	2	/* taken in stage SUSPENDED, or failed */
+#define DELETED		3	/* claimed in stage DEFERRED */
 
 /* C: xfrm_offload_claim(), which lets go of the lock between batches */
 #define xfrm_offload_claim_one(d, s, mine)	\
@@ -452,13 +452,13 @@ end_idle:
 
 /* C: xfrm_offload_suspend() */
 #define xfrm_offload_suspend_one(s, mine)	\
-	atomic { if :: mine[s] -> x[s].stage = PARKED; mine[s] = NOTHING :: else fi }
+	atomic { if :: mine[s] -> x[s].stage = SUSPENDED; mine[s] = NOTHING :: else fi }
 
 /* C: xfrm_offload_take_suspended() */
 #define xfrm_offload_take_suspended_one(d, s, mine)	\
 	atomic { \
 		if \
-		:: x[s].dev == d && x[s].stage == PARKED -> x[s].stage = UNBINDING; mine[s] = OFF_HARDWARE \
+		:: x[s].dev == d && x[s].stage == SUSPENDED -> x[s].stage = UNBINDING; mine[s] = OFF_HARDWARE \
 		:: else \
 		fi \
 	}
@@ -469,7 +469,7 @@ end_idle:
 /* C: xfrm_offload_restore_state() */
 #define xfrm_offload_restore_state(d, s)	\
 	xfrm_offload_go_live(d, s); \
-	x[s].stage = BOUND
+	x[s].stage = ADDED
 
 /* --- net/xfrm/xfrm_unbind.c */
 
@@ -565,7 +565,7 @@ end_idle:
 	IF_MINE(1, STOP(1); FINISH(1))
 #endif
 
-/* By the time that an unbind returns, who became INVALID was told of once */
+/* When an unbind returns, each SA that became INVALID was told of once */
 #define check_told()	\
 	atomic { \
 		if \
@@ -588,7 +588,7 @@ end_idle:
 
 /* C: xfrm_dev_unbind(), under RTNL */
 #define xfrm_dev_unbind(d, w, mine, convert)	\
-	xfrm_offload_close(d, UNBIND); \
+	xfrm_offload_close(d, CLOSED_UNBIND); \
 	xfrm_offload_claim(d, mine); \
 	xfrm_offload_take_suspended(d, mine); \
 	xfrm_unbind_batch(w, mine, convert); \
@@ -597,7 +597,7 @@ end_idle:
 	xfrm_offload_quiesce(d); \
 	check_told(); \
 	check_in_time(d); \
-	xfrm_offload_open(d, UNBIND)
+	xfrm_offload_open(d, CLOSED_UNBIND)
 
 /* --- net/xfrm/xfrm_failover.c */
 
@@ -621,7 +621,7 @@ end_idle:
 #ifdef SUSPEND_WITHOUT_CLOSE
 #define SUSPEND_CLOSE(d)	skip
 #else
-#define SUSPEND_CLOSE(d)	xfrm_offload_close(d, SUSPENDED)
+#define SUSPEND_CLOSE(d)	xfrm_offload_close(d, CLOSED_SUSPENDED)
 #endif
 
 #ifdef SUSPEND_LEAVES_DELETED
@@ -683,7 +683,7 @@ end_idle:
 #endif
 
 /* C: xfrm_failover_add_states() for one SA; xfrm_failover_drop_state(),
- * xfrm_failover_fail(). What is not lost goes to "kept".
+ * xfrm_failover_fail(). What did not fail goes to "kept".
  */
 #define xfrm_failover_add_state(hw, s, mine, kept)	\
 	if \
@@ -692,12 +692,12 @@ end_idle:
 		if \
 		:: POSSIBLE(s) -> \
 			REAL_EARLY(s, hw); RESTORE_ADD(hw, s); mine[s] = NOTHING; kept[s] = true \
-		:: true -> printf("device %d: SA %d is lost\n", hw, s) \
+		:: true -> printf("device %d: SA %d has failed\n", hw, s) \
 		fi \
 	fi
 
-/* C: xfrm_failover_publish_states() for one SA. Who deleted it meanwhile found
- * that it is not bound.
+/* C: xfrm_failover_publish_states() for one SA. A task that deleted it meanwhile
+ * did not find it in stage ADDED, and left the offload alone.
  */
 #ifdef RESTORE_FORGETS_DEAD
 #define DELETED_MEANWHILE(s)	false
@@ -719,7 +719,7 @@ end_idle:
 	fi
 
 /* An SA on its device, in the SAD, and VALID: how most models start */
-#define bound_sa(s, d, h)	\
+#define offloaded_sa(s, d, h)	\
 	x[s].state = VALID; x[s].in_sad = true; x[s].refs = 1; x[s].packet = true; \
 	x[s].dev = d; x[s].live = d; x[s].real = h; x[s].hw_only = true; \
-	x[s].stage = BOUND; dev[d].refs++; dev[h].hw[s] = RUNNING
+	x[s].stage = ADDED; dev[d].refs++; dev[h].hw[s] = RUNNING
