@@ -26,7 +26,7 @@ const struct keyword encap_words[] = {
 	{ }
 };
 
-/* "0.0.0.0" is what everybody writes for no address, IPv6 or not. */
+/* "0.0.0.0" is the usual way to write no address, IPv6 or not. */
 static bool no_address(const struct address *oa)
 {
 	return !oa->family || (oa->family == AF_INET && !oa->a.a4);

@@ -369,7 +369,7 @@ static int monitor(struct monitor *m)
 	s64 deadline = 0;
 
 	enlarge_buffer(nl);
-	/* Who waits for this line misses no event. */
+	/* A caller that waits for this line misses no event. */
 	fputs("xfrmctl: monitoring\n", stderr);
 	if (m->args.timeout.set)
 		deadline = now_ns() + m->args.timeout.v * NSEC_PER_SEC;

@@ -24,7 +24,7 @@ fi
 [[ $BED != bond ]] || . "$LIB/bond.sh"
 [[ $BED != 82599 ]] || . "$LIB/ixgbe.sh"
 
-# A device of PCI comes back where nobody looks for it: what udev would do.
+# A device of PCI comes back in the first netns, not in left: what udev would do.
 sent_to_left()
 {
 	local line

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Invariant 1: whoever sent before left lost the NIC sends on. Connected sockets
+# Invariant 1: what sent before left lost the NIC sends on. Connected sockets
 # keep the bundle of their last packet, a router keeps routes; none of them may
 # lead past the policy, nor may an optional template.
 

@@ -43,7 +43,7 @@ redirect() # FLOW DEVICE
 			dst_ip "$END_right" action mirred egress redirect dev "$2"
 }
 
-# One CPU, and nobody gets it before the command has begun.
+# One CPU, and no other task gets it before the command has begun.
 burst() # FLOW COMMAND
 {
 	flow "$1"

@@ -450,7 +450,7 @@ forged() # WHAT
 }
 
 # Two inbound SAs of one SPI: the address is a part of the name, the card says by
-# which of its addresses a frame came. After the witness, for whom an SPI is a key.
+# which of its addresses a frame came. After the witness, which finds a key by its SPI.
 one_spi()
 {
 	local first=$((${#FLOWS[@]})) second=$((${#FLOWS[@]} + 1)) spi n decrypted

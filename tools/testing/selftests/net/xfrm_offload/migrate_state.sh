@@ -40,7 +40,7 @@ sa_is() # HOST N out|in JQ-CONDITION
 
 # --- to and fro ----------------------------------------------------------------
 
-# Flows whose SAs move: crypto offload, or packet offload with its policy.
+# Flows whose SAs are migrated: crypto offload, or packet offload with its policy.
 CRYPTO=(1 2)
 PACKET=3
 INBOUND=4

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The story: a NIC that encrypts is unplugged under load. Told to a person who
-# watches; not a test. What happened stays in $OUT: the captures, the keys (so
+# The story: a NIC that encrypts is unplugged under load. Printed for a person to
+# watch; not a test. What happened stays in $OUT: the captures, the keys (so
 # that tshark can be the witness afterwards) and, in "facts", what the host
 # said about itself.
 #

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Invariant 5: a security module that says no to every deletion is not even
-# asked when a device goes, and does not keep a netns from going; but a task
-# still needs its consent to delete what was unbound, or to replace it.
+# Invariant 5: a security module that refuses every deletion is not called
+# when a device goes, and does not keep a netns from going; but a task still needs
+# its permission to delete what became INVALID, or to replace it.
 
 . "$(dirname "$0")/lib/lib.sh"
 
@@ -22,7 +22,7 @@ asked() # state|policy
 
 asked_all() { echo $(($(asked state) + $(asked policy))); }
 
-# All that a host knows of SAs and policies.
+# All SAs and policies of a host.
 everything() # HOST
 {
 	sad "$1" && spd "$1"
@@ -35,7 +35,7 @@ set_up()
 		flow_add transport v4 crypto
 }
 
-# --- an unbind asks nobody -------------------------------------------------------
+# --- an unbind calls no security hook --------------------------------------------
 
 by_cause() # CAUSE
 {
@@ -153,7 +153,7 @@ pfkey_delete_by_index() # N out|in
 	on left pfkey spddelete2 "$2" "$(index_of "$@")"
 }
 
-# What a task can do to what was unbound: what it deletes, its name, how.
+# What a task can do to what became INVALID: what it deletes, its name, how.
 declare -r DELETIONS=(
 	"state	XFRM_MSG_DELSA			sa left delete 1 out"
 	"state	XFRM_MSG_NEWSA in its place	sa left add 1 in 0 none"

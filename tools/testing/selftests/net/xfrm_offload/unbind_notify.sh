@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Invariant 6: whoever manages keys is told once for each SA and each policy
+# Invariant 6: a key manager is told once for each SA and each policy
 # that lost its device, by netlink and by PF_KEY, finds the same in a dump, and
 # is told if there was more to tell than its socket holds. So is the audit log.
 
@@ -28,7 +28,7 @@ many_sas()
 	run_batch left
 }
 
-# One whose soft and hard lifetimes end soon after the NIC is gone.
+# An SA whose soft and hard lifetimes end soon after the NIC is gone.
 short_sa()
 {
 	local key

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Memory: 2G
 #
-# Invariant 8: an unbind of 100,000 SAs stalls nobody and loses no notification
-# in silence; and an unbind of a few costs what the few cost, whatever else the
-# host holds. Times are printed, never judged.
+# Invariant 8: an unbind of 100,000 SAs stalls no other task and drops no
+# notification in silence; and an unbind of a few costs what the few cost,
+# whatever else the host holds. Times are printed, never judged.
 
 . "$(dirname "$0")/lib/lib.sh"
 
@@ -79,7 +79,7 @@ few_alone()
 
 # --- all -----------------------------------------------------------------------------
 
-# Somebody else, who wants the CPU a hundred times a second; see ticks.
+# Another process, which runs a hundred times a second; see ticks.
 start_ticker()
 {
 	start ticker left tick bash -c '

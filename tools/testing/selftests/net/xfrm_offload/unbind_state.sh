@@ -148,7 +148,7 @@ ipx() # WORDS...
 	ip -n left xfrm "$@" >/dev/null
 }
 
-# An SPI is not handed out twice, whoever has it.
+# An SPI is not handed out twice, whichever SA has it.
 alloc_spi()
 {
 	local spi who

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Invariants 4 and 5: what is bound to a device is torn down on it exactly
+# Invariants 4 and 5: what is offloaded to a device is torn down on it exactly
 # once, and the device goes at once, whatever of xfrm is on it: live SAs,
-# larval ones, deleted ones that somebody still holds.
+# larval ones, deleted ones that are still referenced.
 
 . "$(dirname "$0")/lib/lib.sh"
 
-# An unregister that waits for somebody says so after ten seconds.
+# An unregister that waits for a reference is reported after ten seconds.
 declare -r PROMPT_MS=$((2000 * ${LAB_SLOW:-1}))
 
 timed() # COMMAND...: sets MS
@@ -141,7 +141,7 @@ comes_back()
 	hosts_down
 }
 
-# Nobody tidied up before.
+# Nothing was deleted before.
 netns_exit()
 {
 	set_up || { not_ok "netns exit: set-up"; return; }

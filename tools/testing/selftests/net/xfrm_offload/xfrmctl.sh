@@ -257,7 +257,7 @@ refusals()
 
 # --- SAs, in and out again -------------------------------------------------------
 
-# What both ip and xfrmctl show of an SA or a policy, in an order that is nobody's.
+# What both ip and xfrmctl show of an SA or a policy, sorted.
 # ip 6.1 knows no packet offload, and shows the window of ESN elsewhere. Without
 # /etc/protocols (netbase) it shows numbers of protocols.
 comparable()
@@ -662,7 +662,7 @@ goes_on()
 	grep -q 77777 "$OUT/flood.events"
 }
 
-# More events than any socket holds, while nobody reads them.
+# More events than any socket holds, while no process reads them.
 overflow()
 {
 	watch flood -j monitor policy --timeout 240

@@ -233,7 +233,7 @@ ping_flow() # N
 		"$ADDR_right"
 }
 
-# Logs who sent each datagram that reaches a socket of left, and its first word.
+# Logs the sender of each datagram that reaches a socket of left, and its first word.
 receiver() # PORT [NAME]
 {
 	start "${2:-receiver}" left listening python3 -u -c '

@@ -87,7 +87,7 @@ declare -r PINGS=3
 
 # --- senders -----------------------------------------------------------------
 
-# A few packets of their own sockets; nobody waits for an answer.
+# A few packets of their own sockets; no answer is waited for.
 send_pings() # N PING-WORDS...
 {
 	flow "$1"
@@ -97,7 +97,7 @@ send_pings() # N PING-WORDS...
 	return 0
 }
 
-# Sockets on left, and who they talk to.
+# Sockets on left, and their peers.
 sockets_up()
 {
 	start sink right ready python3 "$LIB/sockets.py" sink || return
@@ -137,7 +137,7 @@ behind_up() # N...
 		link set host0 up
 		addr add 192.168.7.1/24 dev host0
 	EOF
-	# Its packets fit into a tunnel: nobody has to tell it how large they may be.
+	# Its packets fit into a tunnel: no path MTU has to be learned.
 	ip -n behind -batch - <<-EOF
 		link set lo up
 		link set left0 mtu 1400 up

@@ -79,7 +79,7 @@ nic_add()
 	fi
 }
 
-# Pulls a card: nobody tells the driver.
+# Pulls a card: the driver is not told.
 nic_del()
 {
 	if is_82599 "$1"; then

@@ -321,7 +321,7 @@ static void send_request(int fd, const union message *m)
 		die("send");
 }
 
-/* Only who is registered is told of SADB_EXPIRE and SADB_ACQUIRE. */
+/* Only a registered socket is told of SADB_EXPIRE and SADB_ACQUIRE. */
 static void listen_on(int fd)
 {
 	union message m;

@@ -12,12 +12,12 @@ usage: sockets.py sink          take what comes by TCP and UDP, on port 9
 
        sockets.py stream SOURCE TARGET
                                 a connection to a sink, and a few bytes at a time
-                                until somebody ends it
+                                until it is ended
        sockets.py natt          take ESP out of UDP, on port 4500, until ended
        sockets.py burst SOURCE TARGET NUMBER COMMAND
-                                so many datagrams, and the command in one breath:
-                                with a realtime policy, and one CPU, nobody else
-                                has it in between. Prints how many packets each
+                                so many datagrams, and the command at once: with
+                                a realtime policy, and one CPU, no other task
+                                runs in between. Prints how many packets each
                                 device has sent before the command and after the
                                 datagrams, as "IFACE N".
 

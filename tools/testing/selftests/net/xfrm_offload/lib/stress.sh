@@ -136,8 +136,8 @@ strikes()
 	done
 }
 
-# A NIC that takes its time for one thing: what else happens then? Who sources
-# this may have more in mind.
+# A NIC that takes its time for one thing: what else happens then? A test
+# that sources this may add more.
 before_strike()
 {
 	nic_exists left || return

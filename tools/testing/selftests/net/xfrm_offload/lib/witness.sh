@@ -33,8 +33,8 @@ witness_key() # src A dst B proto esp spi S KEY
 	EOF
 }
 
-# Records from now on, with more right to the CPU than those who send: a capture
-# with gaps is none. A snapshot is longer than any ESP frame here. Returns when tcpdump has opened the device.
+# Records from now on, at a higher priority than the senders: a capture with gaps
+# is none. A snapshot is longer than any ESP frame here. Returns when tcpdump has opened the device.
 capture() # NAME HOST TCPDUMP-WORDS...
 {
 	start "tcpdump-$1" "$2" 'listening on' nice -n -20 tcpdump -Z root \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Changes the SAs and policies of this network namespace at random, from many
- * threads at a time, while somebody else takes their device away: adds, deletes,
+ * threads at a time, while another process removes their device: adds, deletes,
  * updates, migrates, expires, reads, dumps and flushes. Whether a request
  * succeeds does not matter, since the device may be gone by then; that nothing
  * breaks does.

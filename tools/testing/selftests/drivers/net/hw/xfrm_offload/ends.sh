@@ -73,7 +73,7 @@ signal() # NAME SIGNAL
 	fi 2>/dev/null
 }
 
-# The stock tool is enough for who does it in software.
+# The stock tool is enough for the end that does ESP in software.
 tool() # HOST
 {
 	if [[ $1 == local ]]; then

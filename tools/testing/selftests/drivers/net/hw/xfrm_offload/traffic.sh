@@ -62,7 +62,7 @@ traffic_flows()
 	done < <(first_kinds)
 }
 
-# Datagrams to a port where nobody listens; the peer looks at the checksum first.
+# Datagrams to a port without a listener; the peer looks at the checksum first.
 declare -r DATAGRAMS='
 import socket, sys
 src, dst = sys.argv[1:]
