@@ -370,7 +370,7 @@ full_tables()
 	check "4: full: in the end no entry is left in the card's tables" \
 		wait_for 10 no_entries left
 	is "full: all are INVALID" \
-		"$(on left xfrm_fill census | sed -n 's/^sas_unbound //p')" 2048
+		"$(on left xfrm_fill census | sed -n 's/^sas_invalid //p')" 2048
 	hosts_down
 }
 

@@ -276,9 +276,9 @@ burst()
 		wait_for 20 lost_told
 	check "6: PF_KEY does too" wait_for 20 says pfkey '^lost'
 	is "6: then a dump tells all" "$(on left xfrm_fill census |
-		grep -E '^sas(_unbound)? ')" \
+		grep -E '^sas(_invalid)? ')" \
 		"sas $BURST
-sas_unbound $BURST"
+sas_invalid $BURST"
 	is "6: so does PF_KEY's" "$(on left pfkey dump | grep -c '^dump dead ')" \
 		"$BURST"
 	is "6: the counter counts all" \

@@ -136,7 +136,7 @@ all_at_once()
 
 	take_census
 	is "8: every SA is there, INVALID" \
-		"${CENSUS[sas]} ${CENSUS[sas_unbound]}" "$sas $sas"
+		"${CENSUS[sas]} ${CENSUS[sas_invalid]}" "$sas $sas"
 	is "8: every policy is there, in software" \
 		"${CENSUS[policies]} ${CENSUS[policies_offloaded]}" "$policies 0"
 	is "8: the counter counts every SA" \

@@ -246,7 +246,7 @@ static void fill(void (*put)(struct batch *, unsigned int), char **words, int n)
 struct census {
 	unsigned int sas;
 	unsigned int sas_offloaded;
-	unsigned int sas_unbound;
+	unsigned int sas_invalid;
 	unsigned int policies;
 	unsigned int policies_offloaded;
 };
@@ -282,7 +282,7 @@ static void count_sa(struct census *c, const struct nlmsghdr *nlh)
 
 	c->sas++;
 	c->sas_offloaded += !!find_in(nlh, header, XFRMA_OFFLOAD_DEV);
-	c->sas_unbound += !!find_in(nlh, header, XFRMA_INVALID);
+	c->sas_invalid += !!find_in(nlh, header, XFRMA_INVALID);
 }
 
 static void count_policy(struct census *c, const struct nlmsghdr *nlh)
@@ -339,8 +339,8 @@ static void census(void)
 
 	dump(&c, XFRM_MSG_GETSA);
 	dump(&c, XFRM_MSG_GETPOLICY);
-	printf("sas %u\nsas_offloaded %u\nsas_unbound %u\n",
-	       c.sas, c.sas_offloaded, c.sas_unbound);
+	printf("sas %u\nsas_offloaded %u\nsas_invalid %u\n",
+	       c.sas, c.sas_offloaded, c.sas_invalid);
 	printf("policies %u\npolicies_offloaded %u\n", c.policies,
 	       c.policies_offloaded);
 }
