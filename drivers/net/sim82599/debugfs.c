@@ -126,7 +126,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(sim_gone_fops, sim_gone_get, sim_gone_set, "%llu\n");
 
 /**
  * sim_debugfs_add() - show a card
- * @card: which
+ * @card: the card
  */
 void sim_debugfs_add(struct sim_card *card)
 {
@@ -149,7 +149,7 @@ void sim_debugfs_add(struct sim_card *card)
 
 /**
  * sim_debugfs_del() - show a card no more
- * @card: which
+ * @card: the card
  */
 void sim_debugfs_del(struct sim_card *card)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The EEPROM: chapter 6 of the datasheet. Words that nobody asks for are 0,
+ * The EEPROM: chapter 6 of the datasheet. Words that no driver reads are 0,
  * pointers to sections that are not there too.
  */
 
@@ -17,7 +17,7 @@
 
 /**
  * sim_eeprom_mac() - the address that a card was made with
- * @card: which
+ * @card: the card
  * @mac: where to, 6 octets
  */
 void sim_eeprom_mac(const struct sim_card *card, u8 *mac)
@@ -30,7 +30,7 @@ void sim_eeprom_mac(const struct sim_card *card, u8 *mac)
 
 /**
  * sim_eeprom_fill() - write an EEPROM, its checksum right
- * @card: whose
+ * @card: the card
  */
 void sim_eeprom_fill(struct sim_card *card)
 {

@@ -2,7 +2,7 @@
 /*
  * IPsec: 7.12 of the datasheet. The tables are reached through IPSTXIDX and
  * IPSRXIDX; AES-128-GCM is the only cipher, ESP behind an IP header without
- * options the only place. The engine asks nobody whether it may: a frame whose
+ * options the only place. The engine checks nothing: a frame whose
  * descriptor names an entry without a key is encrypted under zeros, one that
  * asks for IPsec while the engine is off leaves as it is.
  *
@@ -48,7 +48,7 @@ static void sim_key_get(struct sim_card *card, const struct sim_sa_key *entry,
 
 /**
  * sim_ipsec_tx_index() - IPSTXIDX is written: 8.2.3.14
- * @card: whose
+ * @card: the card
  * @value: enable bit, and an entry to be read or written
  *
  * Context: @card's lock is held.
@@ -94,7 +94,7 @@ static void sim_ipsec_rx_write(struct sim_card *card, u32 table, u32 index)
 
 /**
  * sim_ipsec_rx_index() - IPSRXIDX is written: 8.2.3.14
- * @card: whose
+ * @card: the card
  * @value: enable bit, and an entry of a table to be written
  *
  * Context: @card's lock is held.
@@ -108,10 +108,10 @@ void sim_ipsec_rx_index(struct sim_card *card, u32 value)
 }
 
 /**
- * sim_ipsec_power_on() - tables are memory, and begin as noise
- * @card: whose
+ * sim_ipsec_power_on() - tables are memory, and start with arbitrary contents
+ * @card: the card
  *
- * Nothing in them is valid; a driver that does not clear them finds out.
+ * Nothing in them is valid: the driver has to clear them.
  */
 void sim_ipsec_power_on(struct sim_card *card)
 {
@@ -125,7 +125,7 @@ void sim_ipsec_power_on(struct sim_card *card)
 
 /**
  * sim_ipsec_show() - entries of the tables that are in use, without keys
- * @card: whose
+ * @card: the card
  * @seq: where to
  */
 void sim_ipsec_show(struct sim_card *card, struct seq_file *seq)
@@ -349,7 +349,7 @@ u32 sim_ipsec_rx(struct sim_card *card, struct sk_buff *skb, u16 *type)
 
 /**
  * sim_ipsec_init() - get the cipher
- * @card: for which
+ * @card: the card
  *
  * Return: 0, or what the crypto API says.
  */
@@ -366,7 +366,7 @@ int sim_ipsec_init(struct sim_card *card)
 
 /**
  * sim_ipsec_exit() - give the cipher back
- * @card: of which
+ * @card: the card
  */
 void sim_ipsec_exit(struct sim_card *card)
 {

@@ -21,7 +21,7 @@
 
 /**
  * sim_irq_cause() - set causes; sim_irq_deliver() tells of them
- * @card: whose
+ * @card: the card
  * @causes: bits of EICR
  *
  * Context: any, @card's lock is not held.
@@ -37,7 +37,7 @@ void sim_irq_cause(struct sim_card *card, u32 causes)
 
 /**
  * sim_irq_queue() - descriptors of a queue are done
- * @card: whose
+ * @card: the card
  * @queue: number of the queue
  * @tx: a transmit queue
  */
@@ -94,7 +94,7 @@ static void sim_irq_message(struct sim_card *card, unsigned int vector)
 
 /**
  * sim_irq_deliver() - send the messages that are due
- * @card: whose
+ * @card: the card
  *
  * Context: the card's work.
  */

@@ -16,7 +16,7 @@ struct sim_card sim_cards[SIM_SLOTS];
 static DEFINE_MUTEX(sim_slots_lock);
 
 /*
- * A turn of the silicon: a batch of each direction, then the interrupts. It
+ * One pass of the card: a batch of each direction, then the interrupts. It
  * goes on while there is something to do, other work of the CPU in between.
  */
 static void sim_run(struct work_struct *work)
@@ -41,7 +41,7 @@ static void sim_run(struct work_struct *work)
 
 /**
  * sim_kick() - let the card look at its registers and its wire
- * @card: which
+ * @card: the card
  *
  * Context: any.
  */
@@ -128,7 +128,7 @@ int sim_plug(struct sim_card *card)
  * sim_unplug() - pull the card, the driver told or not
  * @card: the slot's
  *
- * The hardware is gone first, as it is when someone pulls it: the driver
+ * The hardware is gone first, as when a card is pulled: the driver
  * finds out by reading ones.
  */
 void sim_unplug(struct sim_card *card)

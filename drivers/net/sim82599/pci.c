@@ -121,7 +121,7 @@ static struct pci_ops sim_pci_ops = {
 
 /**
  * sim_pci_power_on() - configuration space as the EEPROM sets it up
- * @card: whose
+ * @card: the card
  */
 void sim_pci_power_on(struct sim_card *card)
 {
@@ -160,7 +160,7 @@ void sim_pci_power_on(struct sim_card *card)
 
 /**
  * sim_pci_may_dma() - may the card be the bus's master?
- * @card: which
+ * @card: the card
  *
  * Return: true if the host enabled it and the card is in its slot.
  */
@@ -291,7 +291,7 @@ void sim_pci_found(struct sim_card *card)
 
 /**
  * sim_pci_lost() - the bus takes the device of a card away that is not there
- * @card: which
+ * @card: the card
  */
 void sim_pci_lost(struct sim_card *card)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The register file: 8.2.3 of the datasheet. Most registers keep what was
- * written; those with a life of their own are below.
+ * written; those that change otherwise are below.
  */
 
 #include <linux/bitfield.h>
@@ -12,12 +12,12 @@
 
 /**
  * sim_regs_reset() - what a software or a link reset leaves: 4.2.1
- * @card: whose
+ * @card: the card
  *
  * The rings stop, masks close, the EEPROM's defaults are loaded. The IPsec
  * tables are memory: a reset leaves them.
  *
- * Context: @card's lock is held, or nobody knows it yet.
+ * Context: @card's lock is held, or @card is not visible yet.
  */
 void sim_regs_reset(struct sim_card *card)
 {
@@ -85,7 +85,7 @@ static u32 sim_read_locked(struct sim_card *card, u32 offset)
 	case LINKS:
 		return sim_wire_up(card) ? LINKS_UP | LINKS_10G : 0;
 	case MSRWD:
-		/* A backplane: nobody answers on the MDIO bus. */
+		/* A backplane: there is no PHY on the MDIO bus. */
 		return 0xffff0000 | (value & 0xffff);
 	case SECTXSTAT:
 		return READ_ONCE(card->tx_busy) ? 0 : SECSTAT_RDY;
@@ -188,7 +188,7 @@ static bool sim_write_locked(struct sim_card *card, u32 offset, u32 value)
 
 /**
  * sim_reg_read() - the driver reads a register
- * @card: whose
+ * @card: the card
  * @offset: in BAR 0
  *
  * Context: any.
@@ -210,7 +210,7 @@ u32 sim_reg_read(struct sim_card *card, u32 offset)
 
 /**
  * sim_reg_write() - the driver writes a register
- * @card: whose
+ * @card: the card
  * @offset: in BAR 0
  * @value: what
  *

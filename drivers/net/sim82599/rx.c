@@ -217,7 +217,7 @@ static void sim_rx_one(struct sim_card *card, struct sk_buff *skb)
 
 /**
  * sim_rx_run() - receive a batch
- * @card: which
+ * @card: the card
  *
  * Context: the card's work.
  * Return: whether there is more.

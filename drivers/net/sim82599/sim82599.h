@@ -5,7 +5,7 @@
  *	pci.c		the slots: host bridge, configuration space, MMIO
  *	regs.c		the register file, resets
  *	trace.c		the last accesses, for tests to read
- *	eeprom.c	what the card knows of itself
+ *	eeprom.c	the card's own settings and address
  *	irq.c		causes, masks, MSI-X messages
  *	tx.c, tso.c	descriptors to frames
  *	rx.c		frames to descriptors

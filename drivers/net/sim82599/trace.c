@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The last accesses to the registers that matter to IPsec: how else would a
- * test know that the driver's teardown reached the hardware? Keys are shown as
- * set or zero.
+ * The last accesses to the registers that matter to IPsec: a test reads here
+ * that the driver's teardown reached the hardware. Keys are shown as set or
+ * zero.
  */
 
 #include <linux/seq_file.h>
@@ -51,7 +51,7 @@ static bool sim_traced(u32 offset)
 
 /**
  * sim_trace_access() - note an access
- * @card: whose
+ * @card: the card
  * @offset: the register's
  * @value: written or read
  * @write: which of the two
@@ -92,7 +92,7 @@ static void sim_trace_show_one(struct seq_file *seq,
 
 /**
  * sim_trace_show() - print the last accesses, oldest first
- * @card: whose
+ * @card: the card
  * @seq: where to
  */
 void sim_trace_show(struct sim_card *card, struct seq_file *seq)
@@ -117,7 +117,7 @@ void sim_trace_show(struct sim_card *card, struct seq_file *seq)
 
 /**
  * sim_trace_clear() - forget them all
- * @card: whose
+ * @card: the card
  */
 void sim_trace_clear(struct sim_card *card)
 {

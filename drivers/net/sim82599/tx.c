@@ -22,7 +22,7 @@
 
 /**
  * sim_dma() - the memory behind a bus address
- * @card: which wants to read or write
+ * @card: the card that reads or writes
  * @addr: bus address
  * @len: how much, in octets
  *
@@ -325,7 +325,7 @@ static unsigned int sim_tx_queue(struct sim_card *card, unsigned int queue,
 
 /**
  * sim_tx_run() - send a batch from each ring
- * @card: which
+ * @card: the card
  *
  * Context: the card's work.
  * Return: whether there may be more.

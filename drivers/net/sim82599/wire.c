@@ -2,7 +2,7 @@
 /*
  * The other end of the cable: a network device. What the card sends is
  * received by it, what it sends the card receives. Two cards are connected by
- * bridging their wires; a witness watches there.
+ * bridging their wires; tests capture there.
  */
 
 #include <linux/etherdevice.h>
@@ -96,7 +96,7 @@ bool sim_wire_up(const struct sim_card *card)
 
 /**
  * sim_wire_send() - a frame leaves the card
- * @card: which
+ * @card: the card
  * @frame: the frame
  * @len: its length, in octets
  *
@@ -122,7 +122,7 @@ void sim_wire_send(struct sim_card *card, const u8 *frame, unsigned int len)
 
 /**
  * sim_wire_add() - make the wire of a card: wireN in the first netns
- * @card: which
+ * @card: the card
  *
  * Return: 0, -ENOMEM, or what register_netdev() says.
  */
@@ -151,7 +151,7 @@ int sim_wire_add(struct sim_card *card)
 
 /**
  * sim_wire_del() - take the wire of a card away
- * @card: of which
+ * @card: the card
  *
  * Context: process; @card's work has ended and does not use the wire again.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Fault switches of the simulated device. The engine is that of a correct
- * device; it asks one of three hooks:
+ * device; it calls one of three hooks:
  *
  *   nsim_ipsec_fault_call()	when the stack calls the device
  *   nsim_ipsec_fault_verdict()	when a check decides on a frame or an SA
