@@ -117,5 +117,4 @@ step configs 90 make configs
 step drivers 30 make drivers
 step model 60 make model
 step mutants 60 make mutants
-step series 60 make series
 summary
