@@ -65,7 +65,7 @@ tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
 	@$(LAB)/releases.sh $(R)
 
-check-all: ## every command above, in full: hours (.ci/run runs a part of the long ones)
+check-all: ## every command above but series, in full: hours (.ci/run runs a part of the long ones)
 	@$(LAB)/every.sh
 
 bases: setup ## try the patches on each version of the source in Debian's archives
