@@ -99,24 +99,6 @@ run() # CAUSE
 	hosts_down
 }
 
-ask()
-{
-	local n filters=("$CLEARTEXT" "$UNVERIFIED")
-
-	for n in $(seq 1 $((${#FLOWS[@]} - 1))); do
-		mapfile -t -O "${#filters[@]}" filters < <(filters_of "$n")
-	done
-	read -ra BY_NIC < <(frames nic "${filters[@]}")
-	read -ra BY_BACK < <(frames back "${filters[@]}")
-	is "1: no frame in clear by the NIC" "${BY_NIC[0]}" 0
-	is "1: no frame in clear by back0" "${BY_BACK[0]}" 0
-	is "1: no ESP frame that fails" $((BY_NIC[1] + BY_BACK[1])) 0
-	is "2: no IV twice" "$(repeated iv nic back)" 0
-	is "2: no sequence number twice" "$(repeated sequence nic back)" 0
-	BY_NIC=("${BY_NIC[@]:2}")
-	BY_BACK=("${BY_BACK[@]:2}")
-}
-
 declare -A FLOWS_OF
 ROUND=0
 tap_header
@@ -127,7 +109,8 @@ for cause in "${CAUSES[@]}"; do
 done
 check "the capture by the NIC is whole" capture_end nic
 check "the capture by back0 is whole" capture_end back
-ask
+judge_wires
+is "2: no sequence number twice" "$(repeated sequence nic back)" 0
 for cause in "${CAUSES[@]}"; do
 	# shellcheck disable=SC2086 # numbers, on purpose
 	judge "$cause" ${FLOWS_OF[$cause]}

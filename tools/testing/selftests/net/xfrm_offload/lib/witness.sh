@@ -197,6 +197,25 @@ filters_of() # N
 	clear_of "$ADDR_left" "$ADDR_right"
 }
 
+# What the captures nic and back have to pass. BY_NIC and BY_BACK get the counts
+# of further filters, then those of filters_of() for each flow.
+judge_wires() # FILTER...
+{
+	local n filters=("$CLEARTEXT" "$UNVERIFIED" "$@")
+
+	for n in $(seq 1 $((${#FLOWS[@]} - 1))); do
+		mapfile -t -O "${#filters[@]}" filters < <(filters_of "$n")
+	done
+	read -ra BY_NIC < <(frames nic "${filters[@]}")
+	read -ra BY_BACK < <(frames back "${filters[@]}")
+	is "1: no frame in clear by the NIC" "${BY_NIC[0]}" 0
+	is "1: no frame in clear by back0" "${BY_BACK[0]}" 0
+	is "1: no ESP frame that fails" $((BY_NIC[1] + BY_BACK[1])) 0
+	is "2: no IV twice" "$(repeated iv nic back)" 0
+	BY_NIC=("${BY_NIC[@]:2}")
+	BY_BACK=("${BY_BACK[@]:2}")
+}
+
 # Whatever the protected addresses say to each other outside of ESP.
 declare -r PROTECTED='10.1.0.0/16 10.2.0.0/16 fd00:1::/32 fd00:2::/32'
 # shellcheck disable=SC2086 # words, on purpose
