@@ -25,7 +25,7 @@ compare: check kernel tool stock ## the demo's story on the stock core and on ou
 model: setup ## check the model of an unbind with spin: every interleaving, and every mutation of it
 	@$(LAB)/model.sh $(T)
 
-mutants: check kernel tool ## break the code on purpose: the tests notice; one: M=NAME; some that nobody chose: RANDOM=N SEED=N
+mutants: check kernel tool ## break the code on purpose: the tests notice; some: M=NAME; some that nobody chose: RANDOM=N SEED=N
 	@$(LAB)/mutants.sh $(if $(filter command line,$(origin RANDOM)),--random $(RANDOM) $(SEED),$(M))
 
 commands: check kernel tool ## type every command that the pages show, or some: make commands T=WORD

@@ -257,6 +257,25 @@ static void deleted_makes_room(struct kunit *test)
 	}
 }
 
+/* What the device lacks is not room: the deletion is not waited for. */
+static void refusal_waits_for_no_deletion(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct xfrm_state *y = fake_state_alloc(test);
+
+	fake.room = 1;
+	fake.full = -EINVAL;
+	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
+	x->km.state = XFRM_STATE_DEAD;
+	xfrm_dev_state_delete(x);
+	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake.state_delete, 0);
+	if (!y->xso.live)
+		xfrm_offload_release(&y->xso);
+	fake_drop_state(y);
+	xfrm_state_put(x);
+}
+
 static void deletion_waits_for_no_other_device(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -415,6 +434,7 @@ static struct kunit_case offload_cases[] = {
 	KUNIT_CASE(delete_drains_before_it_stops),
 	KUNIT_CASE(delete_inbound_stops_at_once),
 	KUNIT_CASE(deleted_makes_room),
+	KUNIT_CASE(refusal_waits_for_no_deletion),
 	KUNIT_CASE(deletion_waits_for_no_other_device),
 	KUNIT_CASE(larval_waits_for_no_room),
 	KUNIT_CASE(larval_stops_at_once),

@@ -3,6 +3,8 @@
  * each cause.
  */
 
+#include <kunit/test-bug.h>
+
 #include "fake.h"
 
 static void unbind_tears_down_once(struct kunit *test)
@@ -71,6 +73,23 @@ static void unbind_drains_before_it_stops(struct kunit *test)
 	fake_drop_state(x);
 }
 
+static void finds_no_device(struct xfrm_state *x)
+{
+	KUNIT_EXPECT_NULL(kunit_get_current_test(),
+			  xfrm_offload_live_dev(&x->xso));
+}
+
+/* A reader of statistics would call the driver for an SA that it has freed. */
+static void unbind_ends_other_calls(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+
+	fake.in_state_unbind = finds_no_device;
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake.state_unbind, 1);
+	fake_drop_state(x);
+}
+
 static void unbind_without_counters_is_not_exact(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -127,8 +146,11 @@ static void unbind_flushes_the_deleted(struct kunit *test)
 static void unbind_keeps_the_policy(struct kunit *test)
 {
 	struct xfrm_policy *xp = fake_policy(test);
+	int genid = atomic_read(&xp->genid);
 
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	/* bundles that were built for the hardware are stale */
+	KUNIT_EXPECT_NE(test, atomic_read(&xp->genid), genid);
 	KUNIT_EXPECT_TRUE(test, xp->xdo.type == XFRM_DEV_OFFLOAD_UNSPECIFIED);
 	KUNIT_EXPECT_FALSE(test, xp->walk.dead);
 	KUNIT_EXPECT_NULL(test, xp->xdo.dev);
@@ -249,6 +271,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(unbind_tears_down_once),
 	KUNIT_CASE(down_tells_what_is_behind_it),
 	KUNIT_CASE(unbind_drains_before_it_stops),
+	KUNIT_CASE(unbind_ends_other_calls),
 	KUNIT_CASE(unbind_without_counters_is_not_exact),
 	KUNIT_CASE(unbind_of_an_old_driver),
 	KUNIT_CASE(unbind_flushes_the_deleted),

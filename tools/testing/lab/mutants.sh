@@ -3,7 +3,7 @@
 # Break the code on purpose, and see whether the tests notice. A mutant is one deliberate bug; the tests kill it if one
 # of them fails.
 #
-# usage: mutants.sh [NAME]            those of mutants/*.patch, or one; each has to fail the tests that it names
+# usage: mutants.sh [NAME...]         those of mutants/*.patch, or some; each has to fail the tests that it names
 #        mutants.sh --random N [SEED] N that nobody chose, in our files of net/xfrm: killed or survived
 #        QUICK=SEED mutants.sh        three of the first kind, drawn by this number
 #
@@ -14,7 +14,7 @@
 #	Hangs: kunit                     the guest does not end
 #
 # The kernel is built in build/um, from files that are changed in build/linux only; in the end it is what it was. The
-# last line counts. Logs are in build/mutants/NAME.
+# last line counts. Logs are in build/mutants/NAME: failed lists all that failed.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -74,22 +74,36 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+# Modules only if one is a mutant now, or was.
 build() { # LOG
+	local file files=("${stale[@]}" "${changed[@]}") how=(--relink)
+
+	for file in "${files[@]}"; do
+		[[ $file != drivers/net/ethernet/intel/* ]] || how=(--again modules)
+	done
+	[ ${#files[@]} -gt 0 ] || how=(--again)
+	if [ "${how[0]}" = --relink ]; then
+		how+=("${files[@]}")
+		stale=()
+	fi
 	forget_objects
-	make -s -C "$tree" O="$BUILD/um" ARCH=um SUBARCH=x86_64 -j"$(nproc)" linux >"$1" 2>&1 </dev/null
+	"$LAB/kernel.sh" "${how[@]}" >"$1" 2>&1 </dev/null
 }
 
 # --- the tests
 
 # Each prints what failed, one line each; nothing if nothing did.
 run_kunit() { # OUTPUT
-	"$LAB/boot.sh" --kernel-arg kunit.enable=1 --time-limit 120 --keep-output "$1" -- true >"$1/kunit.out" 2>&1
+	"$LAB/boot.sh" --kernel-arg kunit.enable=1 --time-limit 60 --keep-output "$1" -- true >"$1/kunit.out" 2>&1
 	case $? in
 	0) ;;
 	124) echo hangs ;;
 	*) echo "the guest died or its kernel complained" ;;
 	esac
-	sed -nE 's/^(\[ *[0-9.]+\] ?)? {4}not ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$1/kernel.log" 2>/dev/null
+	# a case that has failed may not come to its end
+	sed -nE -e 's/^(\[ *[0-9.]+\] ?)? {4}not ok [0-9]+ ([a-z0-9_]+).*/\2/p' \
+		-e 's/^(\[ *[0-9.]+\] ?)? {4,}# ([a-z0-9_]+): (EXPECTATION|ASSERTION) FAILED.*/\2/p' "$1/kernel.log" 2>/dev/null |
+		sort -u
 }
 
 run_program() { # NAME OUTPUT
@@ -122,6 +136,7 @@ missing() { # OUTPUT VERB PROGRAM WORD...
 		[ -x "$selftests/$program.sh" ] || { echo "there is no program $program"; return; }
 		failed=$(run_program "$program" "$output")
 	fi
+	[ -z "$failed" ] || sed "s/^/$program: /" <<<"$failed" >>"$output/failed"
 	if [ "$verb" = Hangs: ]; then
 		[[ $failed == *hangs* ]] || echo "$program ends"
 		return
@@ -223,7 +238,7 @@ random() { # N SEED
 # --- which
 
 git -C "$tree" diff --quiet || die "build/linux has changes that are not committed: commit or revert them"
-rm -rf "$results"
+rm -rf "$results" "$BUILD/um/.link.cmd"
 mkdir -p "$results"
 
 if [ "${1-}" = --random ]; then
@@ -233,14 +248,16 @@ if [ "${1-}" = --random ]; then
 	exit
 fi
 
-names=()
-for patch in "$mutants"/*.patch; do
-	name=$(basename "$patch" .patch)
-	[ -z "${1-}" ] || [ "$name" = "${1%.patch}" ] || continue
-	names+=("$name")
+names=("${@%.patch}")
+if [ $# = 0 ]; then
+	names=("$mutants"/*.patch)
+	names=("${names[@]##*/}")
+	names=("${names[@]%.patch}")
+fi
+for name in "${names[@]}"; do
+	[ -e "$mutants/$name.patch" ] || die "there is no mutant '$name': ls mutants"
 done
-[ ${#names[@]} -gt 0 ] || die "there is no mutant '$1': ls mutants"
-if [ -n "${QUICK-}" ] && [ -z "${1-}" ]; then
+if [ -n "${QUICK-}" ] && [ $# = 0 ]; then
 	mapfile -t names < <(printf '%s\n' "${names[@]}" | shuf -n 3 --random-source=<(yes "$QUICK"))
 	say "three of the mutants, drawn by QUICK=$QUICK: ${names[*]}"
 fi
