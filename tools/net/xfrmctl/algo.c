@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "algo.h"
+#include "args.h"
 #include "json.h"
 
 /**
@@ -248,8 +250,8 @@ const struct keyword algo_words[] = {
 };
 
 /* The three structures of the kernel differ in the ICV length only. */
-static void put_one(struct request *req, const struct algo_kind *kind,
-		    const struct algo *algo)
+static void put_algo(struct request *req, const struct algo_kind *kind,
+		     const struct algo *algo)
 {
 	char buf[sizeof(struct xfrm_algo_aead) + KEY_MAX] = "";
 	struct xfrm_algo *plain = (void *)buf;
@@ -271,13 +273,13 @@ void algos_put(struct request *req, const struct algos *algos)
 							 kind->offset);
 
 		if (algo->set)
-			put_one(req, kind, algo);
+			put_algo(req, kind, algo);
 	}
 }
 
 /* An algorithm as the kernel sent it; false if it is not there, or cut off. */
-static bool get_one(const struct attrs *t, const struct algo_kind *kind,
-		    struct algo *algo)
+static bool get_algo(const struct attrs *t, const struct algo_kind *kind,
+		     struct algo *algo)
 {
 	size_t header = kind->icv ? sizeof(struct xfrm_algo_aead) :
 				    sizeof(struct xfrm_algo);
@@ -318,7 +320,7 @@ void algos_print(const struct attrs *t, bool keys)
 	struct algo algo;
 
 	for (const struct algo_kind *kind = kinds; kind->word; kind++) {
-		if (!get_one(t, kind, &algo))
+		if (!get_algo(t, kind, &algo))
 			continue;
 		printf("\t%s %s", kind->word, algo.name);
 		if (kind->has_key)
@@ -334,7 +336,7 @@ void algos_json(const struct attrs *t, bool keys)
 	struct algo algo;
 
 	for (const struct algo_kind *kind = kinds; kind->word; kind++) {
-		if (!get_one(t, kind, &algo))
+		if (!get_algo(t, kind, &algo))
 			continue;
 		json_open(kind->json, '{');
 		json_string("name", algo.name);
@@ -346,4 +348,64 @@ void algos_json(const struct attrs *t, bool keys)
 			json_number("icv_bits", algo.bits);
 		json_close('}');
 	}
+}
+
+/* encap TYPE SPORT DPORT OADDR */
+static void arg_encap(struct args *a, const struct keyword *kw, void *obj)
+{
+	static const struct keyword oaddr = { .word = "encap", .offset = 0 };
+	struct encap_args *encap = obj;
+
+	encap->set = true;
+	encap->tmpl.encap_type = name_value(a, kw->word, encap_names);
+	encap->tmpl.encap_sport = htons(number_value(a, kw->word, UINT16_MAX));
+	encap->tmpl.encap_dport = htons(number_value(a, kw->word, UINT16_MAX));
+	arg_address(a, &oaddr, &encap->oa);
+	encap->tmpl.encap_oa = encap->oa.a;
+}
+
+const struct keyword encap_words[] = {
+	{ .word = "encap", arg_encap },
+	{ }
+};
+
+/* "0.0.0.0" is the usual way to write no address, IPv6 or not. */
+static bool no_address(const struct address *oa)
+{
+	return !oa->family || (oa->family == AF_INET && !oa->a.a4);
+}
+
+void encap_put(const struct args *a, struct request *req,
+	       const struct encap_args *encap, u16 family)
+{
+	if (!encap->set)
+		return;
+	if (!no_address(&encap->oa) && encap->oa.family != family)
+		usage_error(a, "the address after \"encap\" is not of the SA's family");
+	request_put(req, XFRMA_ENCAP, &encap->tmpl, sizeof(encap->tmpl));
+}
+
+void encap_print(const struct attrs *t, u16 family)
+{
+	const struct xfrm_encap_tmpl *e = attr_data(t, XFRMA_ENCAP, sizeof(*e));
+
+	if (e)
+		printf("\tencap type %s sport %u dport %u addr %s\n",
+		       name_or_number(encap_names, e->encap_type),
+		       ntohs(e->encap_sport), ntohs(e->encap_dport),
+		       address_text(family, &e->encap_oa));
+}
+
+void encap_json(const struct attrs *t, u16 family)
+{
+	const struct xfrm_encap_tmpl *e = attr_data(t, XFRMA_ENCAP, sizeof(*e));
+
+	if (!e)
+		return;
+	json_open("encap", '{');
+	json_string("type", name_or_number(encap_names, e->encap_type));
+	json_number("sport", ntohs(e->encap_sport));
+	json_number("dport", ntohs(e->encap_dport));
+	json_string("addr", address_text(family, &e->encap_oa));
+	json_close('}');
 }

@@ -111,7 +111,6 @@ u32 name_value(struct args *a, const char *keyword,
 	       const struct name *names);
 
 /* Parse functions for keyword tables, each for a field of that width. */
-void arg_u8(struct args *a, const struct keyword *kw, void *obj);
 void arg_u32(struct args *a, const struct keyword *kw, void *obj);
 void arg_opt_u32(struct args *a, const struct keyword *kw, void *obj);
 void arg_name8(struct args *a, const struct keyword *kw, void *obj);
@@ -128,5 +127,30 @@ struct opt_u32 {
 	u32 v;
 	bool set;
 };
+
+/* Words for numbers: the words of "ip xfrm". */
+struct name {
+	const char *word;
+	u32 value;
+};
+
+extern const struct name sa_proto_names[];
+extern const struct name upper_proto_names[];
+extern const struct name mode_names[];
+extern const struct name state_flag_names[];
+extern const struct name extra_flag_names[];
+extern const struct name policy_dir_names[];
+extern const struct name sa_dir_names[];
+extern const struct name action_names[];
+extern const struct name policy_flag_names[];
+extern const struct name ptype_names[];
+extern const struct name level_names[];
+extern const struct name share_names[];
+extern const struct name encap_names[];
+
+const struct name *name_by_word(const struct name *names, const char *word);
+const char *name_of(const struct name *names, u32 value);
+const char *name_or_number(const struct name *names, u32 value);
+const char *device_name(int ifindex);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdio.h>
 
+#include "args.h"
 #include "json.h"
-#include "names.h"
 
 /* Whether the next value follows another one in the same object or array. */
 static bool follows;

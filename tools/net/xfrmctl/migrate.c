@@ -4,16 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "address.h"
-#include "encap.h"
+#include "algo.h"
+#include "args.h"
 #include "json.h"
-#include "mark.h"
-#include "migrate.h"
-#include "names.h"
 #include "netlink.h"
 #include "offload.h"
 #include "selector.h"
-#include "state_view.h"
+#include "state.h"
 
 /**
  * struct migrate_args - a migration as it was given

@@ -7,14 +7,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "address.h"
+#include "args.h"
 #include "json.h"
-#include "migrate.h"
-#include "names.h"
 #include "netlink.h"
-#include "policy_view.h"
+#include "policy.h"
 #include "selector.h"
-#include "state_view.h"
+#include "state.h"
 #include "xfrmctl.h"
 
 #define NSEC_PER_SEC	1000000000LL

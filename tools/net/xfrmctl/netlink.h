@@ -5,7 +5,6 @@
 
 #include <libmnl/libmnl.h>
 
-#include "uapi.h"
 #include "util.h"
 
 #define REQUEST_MAX	16384

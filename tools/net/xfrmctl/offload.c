@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "args.h"
 #include "json.h"
-#include "names.h"
 #include "offload.h"
 
-static const struct keyword parts[] = {
+static const struct keyword offload_parts[] = {
 	{ .word = "dev", arg_ifindex, offsetof(struct offload_args, ifindex) },
 	{ .word = "dir", arg_name8, offsetof(struct offload_args, dir),
 	  .names = sa_dir_names },
@@ -16,7 +24,7 @@ static const struct keyword parts[] = {
 static void arg_offload(struct args *a, const struct keyword *kw, void *obj)
 {
 	struct offload_args *off = obj;
-	struct vocabulary voc[] = { { parts, off, 0 }, { } };
+	struct vocabulary voc[] = { { offload_parts, off, 0 }, { } };
 
 	off->set = true;
 	off->packet = args_accept(a, "packet");
@@ -32,8 +40,8 @@ const struct keyword offload_words[] = {
 	{ }
 };
 
-static void put(struct request *req, const struct offload_args *off,
-		u8 flags)
+static void put_offload(struct request *req, const struct offload_args *off,
+			u8 flags)
 {
 	struct xfrm_user_offload xuo = { .ifindex = off->ifindex };
 
@@ -52,7 +60,7 @@ void offload_put_state(const struct args *a, struct request *req,
 		usage_error(a, "\"offload\" has dir %s, but the SA has dir %s",
 			    name_of(sa_dir_names, off->dir),
 			    name_of(sa_dir_names, sa_dir));
-	put(req, off, off->dir == XFRM_SA_DIR_IN ? XFRM_OFFLOAD_INBOUND : 0);
+	put_offload(req, off, off->dir == XFRM_SA_DIR_IN ? XFRM_OFFLOAD_INBOUND : 0);
 }
 
 void offload_put_policy(const struct args *a, struct request *req,
@@ -62,15 +70,15 @@ void offload_put_policy(const struct args *a, struct request *req,
 		return;
 	if (!off->packet)
 		usage_error(a, "\"offload\" of a policy needs \"packet\"");
-	put(req, off, 0);
+	put_offload(req, off, 0);
 }
 
-static const char *sa_dir(const struct xfrm_user_offload *xuo)
+static const char *offload_dir(const struct xfrm_user_offload *xuo)
 {
 	return xuo->flags & XFRM_OFFLOAD_INBOUND ? "in" : "out";
 }
 
-static const char *mode(const struct xfrm_user_offload *xuo)
+static const char *offload_mode(const struct xfrm_user_offload *xuo)
 {
 	return xuo->flags & XFRM_OFFLOAD_PACKET ? "packet" : "crypto";
 }
@@ -82,8 +90,8 @@ void offload_print(const struct attrs *t, const char *dir)
 
 	if (xuo)
 		printf("\tcrypto offload parameters: dev %s dir %s mode %s\n",
-		       device_name(xuo->ifindex), dir ? dir : sa_dir(xuo),
-		       mode(xuo));
+		       device_name(xuo->ifindex), dir ? dir : offload_dir(xuo),
+		       offload_mode(xuo));
 }
 
 void offload_json(const struct attrs *t, const char *dir)
@@ -96,7 +104,211 @@ void offload_json(const struct attrs *t, const char *dir)
 	json_open("offload", '{');
 	json_string("dev", device_name(xuo->ifindex));
 	json_number("ifindex", xuo->ifindex);
-	json_string("dir", dir ? dir : sa_dir(xuo));
-	json_string("mode", mode(xuo));
+	json_string("dir", dir ? dir : offload_dir(xuo));
+	json_string("mode", offload_mode(xuo));
 	json_close('}');
+}
+
+/**
+ * struct invalid - XFRMA_INVALID, read
+ * @reason: enum xfrm_invalid_reason
+ * @ifindex: the number that the device had; 0: not told
+ * @ifname: the name that the device had, as it may be printed; or empty
+ * @exact: the counters are the device's last
+ */
+struct invalid {
+	u32 reason;
+	u32 ifindex;
+	char ifname[IF_NAMESIZE];
+	bool exact;
+};
+
+/* The words for scripts; sentences[] has the ones for people. */
+static const struct name reasons[] = {
+	{ "device-down", XFRM_INVALID_DEV_DOWN },
+	{ "device-unregistered", XFRM_INVALID_DEV_UNREGISTER },
+	{ "feature-off", XFRM_INVALID_FEATURE_OFF },
+	{ "slave-lost", XFRM_INVALID_SLAVE_LOST },
+	{ "driver", XFRM_INVALID_DRIVER },
+	{ "migrated", XFRM_INVALID_MIGRATED },
+	{ "key-unknown", XFRM_INVALID_TAIL },
+	{ "exhausted", XFRM_INVALID_EXHAUSTED },
+	{ }
+};
+
+static const char *const sentences[] = {
+	[XFRM_INVALID_DEV_DOWN] = "was set down",
+	[XFRM_INVALID_DEV_UNREGISTER] = "was unregistered",
+	[XFRM_INVALID_FEATURE_OFF] = "had esp-hw-offload switched off",
+	[XFRM_INVALID_SLAVE_LOST] = "lost the slave that held the SA",
+	[XFRM_INVALID_DRIVER] = "reported the SA broken",
+	[XFRM_INVALID_MIGRATED] = "gave the SA away in a migration",
+	[XFRM_INVALID_EXHAUSTED] = "used the last sequence number",
+};
+
+static void read_ifname(const struct nlattr *attr, char *name)
+{
+	snprintf(name, IF_NAMESIZE, "%.*s", (int)mnl_attr_get_payload_len(attr),
+		 (const char *)mnl_attr_get_payload(attr));
+	for (; *name; name++)
+		if ((unsigned char)*name < 0x20)
+			*name = '?';
+}
+
+static u32 read_u32(const struct nlattr *attr)
+{
+	if (mnl_attr_get_payload_len(attr) < sizeof(u32))
+		return 0;
+	return mnl_attr_get_u32(attr);
+}
+
+static int read_invalid_attr(const struct nlattr *attr, void *data)
+{
+	struct invalid *u = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case XFRMA_INVALID_REASON:
+		u->reason = read_u32(attr);
+		break;
+	case XFRMA_INVALID_IFINDEX:
+		u->ifindex = read_u32(attr);
+		break;
+	case XFRMA_INVALID_IFNAME:
+		read_ifname(attr, u->ifname);
+		break;
+	case XFRMA_INVALID_EXACT:
+		u->exact = true;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+bool invalid_there(const struct attrs *t)
+{
+	return t->at[XFRMA_INVALID];
+}
+
+static void read_invalid(const struct attrs *t, struct invalid *u)
+{
+	memset(u, 0, sizeof(*u));
+	mnl_attr_parse_nested(t->at[XFRMA_INVALID], read_invalid_attr, u);
+}
+
+void invalid_print(const struct attrs *t)
+{
+	struct invalid u;
+
+	if (!invalid_there(t))
+		return;
+	read_invalid(t, &u);
+	if (u.reason == XFRM_INVALID_TAIL) {
+		puts("\tINVALID: where the key stopped is not known: rekey");
+		return;
+	}
+	printf("\tINVALID: device %s (ifindex %u) ",
+	       *u.ifname ? u.ifname : "?", u.ifindex);
+	if (name_of(reasons, u.reason))
+		printf("%s; ", sentences[u.reason]);
+	else
+		printf("went for reason %u; ", u.reason);
+	puts(u.exact ? "counters exact: can be carried on" :
+		       "counters unknown: rekey");
+}
+
+void invalid_json(const struct attrs *t)
+{
+	struct invalid u;
+
+	if (!invalid_there(t))
+		return;
+	read_invalid(t, &u);
+	json_open("invalid", '{');
+	json_string("reason", name_or_number(reasons, u.reason));
+	json_string("dev", u.ifname);
+	json_number("ifindex", u.ifindex);
+	json_bool("counters_exact", u.exact);
+	json_close('}');
+}
+
+#define ESP_FEATURE	"esp-hw-offload"
+
+static bool ethtool(const char *dev, void *data)
+{
+	struct ifreq ifr = { .ifr_data = data };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", dev);
+	ok = !ioctl(fd, SIOCETHTOOL, &ifr);
+	close(fd);
+	return ok;
+}
+
+static u32 feature_count(const char *dev)
+{
+	struct {
+		struct ethtool_sset_info info;
+		u32 count;
+	} ask = { { .cmd = ETHTOOL_GSSET_INFO,
+		    .sset_mask = 1ULL << ETH_SS_FEATURES }, 0 };
+
+	if (!ethtool(dev, &ask) || !ask.info.sset_mask)
+		return 0;
+	return ask.count;
+}
+
+/* The bit of the feature, or -1. */
+static int feature_bit(const char *dev, u32 count)
+{
+	struct ethtool_gstrings *names =
+		calloc(1, sizeof(*names) + count * ETH_GSTRING_LEN);
+	int bit = -1;
+
+	if (!names)
+		return -1;
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->string_set = ETH_SS_FEATURES;
+	names->len = count;
+	if (ethtool(dev, names))
+		for (u32 i = 0; i < count; i++)
+			if (!strncmp((char *)names->data + i * ETH_GSTRING_LEN,
+				     ESP_FEATURE, ETH_GSTRING_LEN))
+				bit = i;
+	free(names);
+	return bit;
+}
+
+static bool read_bit(const char *dev, u32 count, int bit,
+		     struct esp_feature *feature)
+{
+	u32 blocks = (count + 31) / 32, mask = 1U << bit % 32;
+	struct ethtool_get_features_block *block;
+	struct ethtool_gfeatures *all =
+		calloc(1, sizeof(*all) + blocks * sizeof(*block));
+	bool there = false;
+
+	if (!all)
+		return false;
+	all->cmd = ETHTOOL_GFEATURES;
+	all->size = blocks;
+	block = &all->features[bit / 32];
+	if (ethtool(dev, all)) {
+		there = (block->available | block->active) & mask;
+		feature->on = block->active & mask;
+		feature->fixed = !(block->available & mask) ||
+				 block->never_changed & mask;
+	}
+	free(all);
+	return there;
+}
+
+/* False if the device does not have the feature. */
+bool esp_feature_read(const char *dev, struct esp_feature *feature)
+{
+	u32 count = feature_count(dev);
+	int bit = count ? feature_bit(dev, count) : -1;
+
+	return bit >= 0 && read_bit(dev, count, bit, feature);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The device that an SA or a policy is offloaded to. */
+/* The device of an SA or a policy: whether it can, what it holds, and why an SA lost it. */
 #ifndef XFRMCTL_OFFLOAD_H
 #define XFRMCTL_OFFLOAD_H
 
@@ -30,5 +30,24 @@ void offload_put_policy(const struct args *a, struct request *req,
 /* @dir is the policy's direction; NULL for an SA, whose flags tell it. */
 void offload_print(const struct attrs *t, const char *dir);
 void offload_json(const struct attrs *t, const char *dir);
+
+/* Why an SA is INVALID, and whether it can be carried on. */
+bool invalid_there(const struct attrs *t);
+void invalid_print(const struct attrs *t);
+void invalid_json(const struct attrs *t);
+
+/* Which devices can take over ESP, as ethtool tells it. */
+
+/**
+ * struct esp_feature - esp-hw-offload of a device
+ * @on: it is switched on
+ * @fixed: it cannot be switched
+ */
+struct esp_feature {
+	bool on;
+	bool fixed;
+};
+
+bool esp_feature_read(const char *dev, struct esp_feature *feature);
 
 #endif

@@ -1,18 +1,225 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The SPD: add, update, get, delete, list and flush policies. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "args.h"
 #include "json.h"
 #include "lifetime.h"
-#include "mark.h"
-#include "names.h"
 #include "netlink.h"
 #include "offload.h"
-#include "policy_view.h"
+#include "policy.h"
 #include "selector.h"
-#include "tmpl.h"
 #include "xfrmctl.h"
+
+/**
+ * struct tmpl_args - templates as they were given
+ * @list: in order
+ * @n: how many
+ */
+struct tmpl_args {
+	struct xfrm_user_tmpl list[TMPL_MAX];
+	size_t n;
+};
+
+#define TMPL(field)	offsetof(struct xfrm_user_tmpl, field)
+
+static const struct keyword tmpl_own_words[] = {
+	{ .word = "mode", arg_name8, TMPL(mode), .names = mode_names },
+	{ .word = "reqid", arg_u32, TMPL(reqid), UINT32_MAX },
+	{ .word = "level", arg_name8, TMPL(optional), .names = level_names },
+	{ }
+};
+
+static void arg_tmpl(struct args *a, const struct keyword *kw, void *obj)
+{
+	struct tmpl_args *tmpls = obj;
+	struct xfrm_user_tmpl *tmpl;
+	struct sa_id id = {};
+	struct vocabulary voc[] = {
+		{ sa_id_words, &id, 0 }, { tmpl_own_words, NULL, 0 }, { }
+	};
+
+	if (tmpls->n == TMPL_MAX)
+		usage_error(a, "a policy has at most %d of \"tmpl\"", TMPL_MAX);
+	tmpl = &tmpls->list[tmpls->n++];
+	voc[1].obj = tmpl;
+	args_parse_nested(a, kw->word, voc, AGAIN_IS_WRONG);
+	if (!id.proto)
+		usage_error(a, "\"tmpl\" needs \"proto\"");
+	tmpl->family = common_family(a, &id.src, &id.dst);
+	tmpl->saddr = id.src.a;
+	tmpl->id.daddr = id.dst.a;
+	tmpl->id.spi = htonl(id.spi.v);
+	tmpl->id.proto = id.proto;
+	tmpl->aalgos = UINT32_MAX;
+	tmpl->ealgos = UINT32_MAX;
+	tmpl->calgos = UINT32_MAX;
+}
+
+static const struct keyword tmpl_words[] = {
+	{ .word = "tmpl", arg_tmpl, .repeats = true },
+	{ }
+};
+
+static void tmpls_put(struct request *req, const struct tmpl_args *tmpls)
+{
+	if (tmpls->n)
+		request_put(req, XFRMA_TMPL, tmpls->list,
+			    tmpls->n * sizeof(tmpls->list[0]));
+}
+
+static void print_tmpl(const struct xfrm_user_tmpl *tmpl)
+{
+	printf("\ttmpl src %s dst %s\n",
+	       address_text(tmpl->family, &tmpl->saddr),
+	       address_text(tmpl->family, &tmpl->id.daddr));
+	printf("\t\tproto %s", name_or_number(sa_proto_names, tmpl->id.proto));
+	if (tmpl->id.spi)
+		printf(" spi 0x%08x", ntohl(tmpl->id.spi));
+	printf(" reqid %u mode %s", tmpl->reqid,
+	       name_or_number(mode_names, tmpl->mode));
+	if (tmpl->optional)
+		printf("\n\t\tlevel %s",
+		       name_or_number(level_names, tmpl->optional));
+	putchar('\n');
+}
+
+static void json_tmpl(const struct xfrm_user_tmpl *tmpl)
+{
+	json_open(NULL, '{');
+	json_string("src", address_text(tmpl->family, &tmpl->saddr));
+	json_string("dst", address_text(tmpl->family, &tmpl->id.daddr));
+	json_string("proto", name_or_number(sa_proto_names, tmpl->id.proto));
+	json_number("spi", ntohl(tmpl->id.spi));
+	json_number("reqid", tmpl->reqid);
+	json_string("mode", name_or_number(mode_names, tmpl->mode));
+	json_string("level", name_or_number(level_names, tmpl->optional));
+	json_close('}');
+}
+
+static void each_tmpl(const struct attrs *t,
+		      void (*fn)(const struct xfrm_user_tmpl *tmpl))
+{
+	const char *data = attr_data(t, XFRMA_TMPL, 0);
+	size_t n = attr_size(t, XFRMA_TMPL) / sizeof(struct xfrm_user_tmpl);
+	struct xfrm_user_tmpl tmpl;
+
+	for (; n; n--, data += sizeof(tmpl)) {
+		memcpy(&tmpl, data, sizeof(tmpl));
+		fn(&tmpl);
+	}
+}
+
+static void tmpls_print(const struct attrs *t)
+{
+	each_tmpl(t, print_tmpl);
+}
+
+static void tmpls_json(const struct attrs *t)
+{
+	json_open("tmpls", '[');
+	each_tmpl(t, json_tmpl);
+	json_close(']');
+}
+
+/*
+ * @header: what stands before the attributes. It starts with the policy, or it
+ * is too short for that and the policy is an attribute.
+ */
+bool policy_read(struct policy *pol, const struct nlmsghdr *nlh, size_t header)
+{
+	const void *info = mnl_nlmsg_get_payload(nlh);
+
+	attrs_read(&pol->t, nlh, header);
+	if (header < sizeof(pol->info))
+		info = attr_data(&pol->t, XFRMA_POLICY, sizeof(pol->info));
+	else if (mnl_nlmsg_get_payload_len(nlh) < header)
+		return false;
+	if (!info)
+		return false;
+	memcpy(&pol->info, info, sizeof(pol->info));
+	return true;
+}
+
+static u8 policy_type(const struct policy *pol)
+{
+	const struct xfrm_userpolicy_type *pt =
+		attr_data(&pol->t, XFRMA_POLICY_TYPE, sizeof(*pt));
+
+	return pt ? pt->type : XFRM_POLICY_TYPE_MAIN;
+}
+
+/* The kernel numbers directions of socket policies after the common ones. */
+static bool policy_of_socket(const struct policy *pol)
+{
+	return pol->info.dir >= XFRM_POLICY_MAX;
+}
+
+static const char *direction(const struct policy *pol)
+{
+	return name_or_number(policy_dir_names, pol->info.dir % 4);
+}
+
+static void print_flags(u8 flags)
+{
+	if (!flags)
+		return;
+	fputs(" flag", stdout);
+	for (const struct name *n = policy_flag_names; n->word; n++)
+		if (flags & n->value)
+			printf(" %s", n->word);
+}
+
+static void print_head(const struct policy *pol)
+{
+	const struct xfrm_userpolicy_info *i = &pol->info;
+
+	selector_print(&i->sel);
+	printf("\n\t%s %s", policy_of_socket(pol) ? "socket" : "dir",
+	       direction(pol));
+	if (i->action != XFRM_POLICY_ALLOW)
+		printf(" action %s", name_or_number(action_names, i->action));
+	if (options.stats)
+		printf(" index %u", i->index);
+	printf(" priority %u ptype %s", i->priority,
+	       name_or_number(ptype_names, policy_type(pol)));
+	if (options.stats)
+		printf(" share %s", name_or_number(share_names, i->share));
+	print_flags(i->flags);
+	putchar('\n');
+}
+
+void policy_print(const struct policy *pol)
+{
+	print_head(pol);
+	if (options.stats)
+		lifetime_print(&pol->info.lft, &pol->info.curlft);
+	tmpls_print(&pol->t);
+	marks_print(&pol->t);
+	offload_print(&pol->t, direction(pol));
+}
+
+/* The members of an object that the caller opened. */
+void policy_json(const struct policy *pol)
+{
+	const struct xfrm_userpolicy_info *i = &pol->info;
+
+	selector_json("sel", &i->sel);
+	json_string("dir", direction(pol));
+	json_bool("socket", policy_of_socket(pol));
+	json_string("action", name_or_number(action_names, i->action));
+	json_number("index", i->index);
+	json_number("priority", i->priority);
+	json_string("ptype", name_or_number(ptype_names, policy_type(pol)));
+	json_string("share", name_or_number(share_names, i->share));
+	json_flags("flags", policy_flag_names, i->flags);
+	tmpls_json(&pol->t);
+	marks_json(&pol->t);
+	offload_json(&pol->t, direction(pol));
+	lifetime_json(&i->lft, &i->curlft);
+}
 
 /**
  * struct policy_args - a policy, or a filter for policies, as it was given

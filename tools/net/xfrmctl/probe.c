@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "esp_feature.h"
 #include "json.h"
 #include "netlink.h"
+#include "offload.h"
 #include "xfrmctl.h"
 
 #define XFRM_STAT	"/proc/net/xfrm_stat"

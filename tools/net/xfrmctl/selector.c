@@ -1,13 +1,231 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Addresses, marks and selectors: what tells SAs, policies and their packets apart. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "args.h"
 #include "json.h"
-#include "names.h"
 #include "selector.h"
+
+static bool parse_address(const char *text, struct address *addr)
+{
+	memset(&addr->a, 0, sizeof(addr->a));
+	addr->prefix = 0;
+	addr->family = AF_UNSPEC;
+	if (!strcmp(text, "any") || !strcmp(text, "default"))
+		return true;
+	addr->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	addr->prefix = addr->family == AF_INET6 ? 128 : 32;
+	return inet_pton(addr->family, text, &addr->a) == 1;
+}
+
+static struct address *address_field(const struct keyword *kw, void *obj)
+{
+	struct address *addr = (void *)((char *)obj + kw->offset);
+
+	addr->set = true;
+	return addr;
+}
+
+void arg_address(struct args *a, const struct keyword *kw, void *obj)
+{
+	const char *word = args_value(a, kw->word);
+
+	if (!parse_address(word, address_field(kw, obj)))
+		usage_error(a, "\"%s\" after \"%s\" is not an address", word,
+			    kw->word);
+}
+
+/* ADDRESS or ADDRESS/LENGTH */
+static void arg_prefix(struct args *a, const struct keyword *kw, void *obj)
+{
+	struct address *addr = address_field(kw, obj);
+	const char *word = args_value(a, kw->word);
+	const char *slash = strchr(word, '/');
+	char text[INET6_ADDRSTRLEN];
+	size_t len = slash ? (size_t)(slash - word) : strlen(word);
+
+	if (len < sizeof(text)) {
+		memcpy(text, word, len);
+		text[len] = '\0';
+	}
+	if (len >= sizeof(text) || !parse_address(text, addr))
+		usage_error(a, "\"%s\" after \"%s\" is not an address or prefix",
+			    word, kw->word);
+	if (slash)
+		addr->prefix = to_number(a, kw->word, slash + 1, addr->prefix);
+}
+
+/* AF_UNSPEC if neither address says. */
+u16 common_family(const struct args *a, const struct address *src,
+		  const struct address *dst)
+{
+	if (src->family && dst->family && src->family != dst->family)
+		usage_error(a, "\"src\" is an %s address and \"dst\" an %s one",
+			    src->family == AF_INET6 ? "IPv6" : "IPv4",
+			    dst->family == AF_INET6 ? "IPv6" : "IPv4");
+	return src->family ? src->family : dst->family;
+}
+
+static void arg_sa_proto(struct args *a, const struct keyword *kw, void *obj)
+{
+	struct sa_id *id = obj;
+
+	id->proto = name_value(a, kw->word, sa_proto_names);
+}
+
+const struct keyword sa_id_words[] = {
+	{ .word = "src", arg_address, offsetof(struct sa_id, src) },
+	{ .word = "dst", arg_address, offsetof(struct sa_id, dst) },
+	{ .word = "proto", arg_sa_proto },
+	{ .word = "spi", arg_opt_u32, offsetof(struct sa_id, spi), UINT32_MAX },
+	{ }
+};
+
+static bool has_spi(u8 proto)
+{
+	return proto != IPPROTO_ROUTING && proto != IPPROTO_DSTOPTS;
+}
+
+/* An SA is named by dst, proto and SPI, and without an SPI by src. */
+void sa_id_require(const struct args *a, const struct sa_id *id)
+{
+	if (!id->dst.family)
+		usage_error(a, "\"dst\" and an address are missing");
+	if (!id->proto)
+		usage_error(a, "\"proto\" is missing");
+	if (has_spi(id->proto) && !id->spi.set)
+		usage_error(a, "\"spi\" is missing");
+	if (!has_spi(id->proto) && id->spi.set)
+		usage_error(a, "\"spi\" does not belong to proto %s",
+			    name_of(sa_proto_names, id->proto));
+	if (!has_spi(id->proto) && !id->src.family)
+		usage_error(a, "\"src\" and an address are missing");
+	if (id->proto == IPPROTO_COMP && id->spi.v > UINT16_MAX)
+		usage_error(a, "\"spi\" 0x%x is too big for proto comp: it has 16 bits",
+			    id->spi.v);
+}
+
+/* In a static buffer, good until the fourth call after it. */
+const char *address_text(u16 family, const xfrm_address_t *a)
+{
+	static char text[4][INET6_ADDRSTRLEN];
+	static unsigned int turn;
+
+	turn = (turn + 1) % 4;
+	if (!inet_ntop(family == AF_INET6 ? AF_INET6 : AF_INET, a, text[turn],
+		       sizeof(text[turn])))
+		return "?";
+	return text[turn];
+}
+
+bool address_equal(u16 family, const xfrm_address_t *a,
+		   const xfrm_address_t *b)
+{
+	return !memcmp(a, b, family == AF_INET6 ? sizeof(a->a6) : sizeof(a->a4));
+}
+
+/* VALUE, VALUE/MASK or VALUE mask MASK */
+static void arg_mark(struct args *a, const struct keyword *kw, void *obj)
+{
+	struct mark_args *mark = obj;
+	const char *word = args_value(a, kw->word);
+	const char *slash = strchr(word, '/');
+	char value[32];
+
+	snprintf(value, sizeof(value), "%.*s",
+		 slash ? (int)(slash - word) : (int)strlen(word), word);
+	mark->set = true;
+	mark->m.m = UINT32_MAX;
+	mark->m.v = to_number(a, kw->word, value, UINT32_MAX);
+	if (slash)
+		mark->m.m = to_number(a, kw->word, slash + 1, UINT32_MAX);
+	else if (args_accept(a, "mask"))
+		mark->m.m = number_value(a, "mask", UINT32_MAX);
+}
+
+const struct keyword mark_words[] = {
+	{ .word = "mark", arg_mark },
+	{ }
+};
+
+/* "ip" knows the mark of outgoing packets by its older word only. */
+const struct keyword set_mark_words[] = {
+	{ .word = "output-mark", arg_mark },
+	{ .word = "set-mark", arg_mark },
+	{ }
+};
+
+const struct keyword if_id_words[] = {
+	{ .word = "if_id", arg_opt_u32, .max = UINT32_MAX },
+	{ }
+};
+
+void mark_put(struct request *req, const struct mark_args *mark)
+{
+	if (mark->set)
+		request_put(req, XFRMA_MARK, &mark->m, sizeof(mark->m));
+}
+
+void set_mark_put(struct request *req, const struct mark_args *mark)
+{
+	if (!mark->set)
+		return;
+	request_put_u32(req, XFRMA_SET_MARK, mark->m.v);
+	request_put_u32(req, XFRMA_SET_MARK_MASK, mark->m.m);
+}
+
+void if_id_put(struct request *req, const struct opt_u32 *if_id)
+{
+	if (if_id->set)
+		request_put_u32(req, XFRMA_IF_ID, if_id->v);
+}
+
+static u32 set_mark_mask(const struct attrs *t)
+{
+	const u32 *mask = attr_u32(t, XFRMA_SET_MARK_MASK);
+
+	return mask ? *mask : UINT32_MAX;
+}
+
+void marks_print(const struct attrs *t)
+{
+	const struct xfrm_mark *mark = attr_data(t, XFRMA_MARK, sizeof(*mark));
+	const u32 *set = attr_u32(t, XFRMA_SET_MARK);
+	const u32 *if_id = attr_u32(t, XFRMA_IF_ID);
+
+	if (mark)
+		printf("\tmark 0x%x/0x%x\n", mark->v, mark->m);
+	if (set)
+		printf("\toutput-mark 0x%x/0x%x\n", *set, set_mark_mask(t));
+	if (if_id)
+		printf("\tif_id 0x%x\n", *if_id);
+}
+
+static void json_mark(const char *key, u32 v, u32 m)
+{
+	json_open(key, '{');
+	json_hex("value", v);
+	json_hex("mask", m);
+	json_close('}');
+}
+
+void marks_json(const struct attrs *t)
+{
+	const struct xfrm_mark *mark = attr_data(t, XFRMA_MARK, sizeof(*mark));
+	const u32 *set = attr_u32(t, XFRMA_SET_MARK);
+	const u32 *if_id = attr_u32(t, XFRMA_IF_ID);
+
+	if (mark)
+		json_mark("mark", mark->v, mark->m);
+	if (set)
+		json_mark("output_mark", *set, set_mark_mask(t));
+	if (if_id)
+		json_hex("if_id", *if_id);
+}
 
 enum upper_kind { UPPER_OTHER, UPPER_PORTS, UPPER_TYPE_CODE, UPPER_KEY };
 

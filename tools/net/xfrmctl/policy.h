@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* A policy as the kernel sent it. */
-#ifndef XFRMCTL_POLICY_VIEW_H
-#define XFRMCTL_POLICY_VIEW_H
+#ifndef XFRMCTL_POLICY_H
+#define XFRMCTL_POLICY_H
 
 #include "netlink.h"
 
@@ -17,8 +17,6 @@ struct policy {
 
 bool policy_read(struct policy *pol, const struct nlmsghdr *nlh,
 		 size_t header);
-u8 policy_type(const struct policy *pol);
-bool policy_of_socket(const struct policy *pol);
 void policy_print(const struct policy *pol);
 void policy_json(const struct policy *pol);
 

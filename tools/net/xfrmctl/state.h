@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One SA goes on elsewhere. */
-#ifndef XFRMCTL_MIGRATE_H
-#define XFRMCTL_MIGRATE_H
+/* An SA as the kernel sent it, and one that goes on elsewhere. */
+#ifndef XFRMCTL_STATE_H
+#define XFRMCTL_STATE_H
 
 #include "args.h"
 #include "netlink.h"
 
+/**
+ * struct sa - an SA as the kernel sent it
+ * @info: its fixed part
+ * @t: its attributes
+ */
+struct sa {
+	struct xfrm_usersa_info info;
+	struct attrs t;
+};
+
+bool sa_read(struct sa *sa, const struct nlmsghdr *nlh, size_t header);
+void sa_print(const struct sa *sa, bool keys);
+void sa_json(const struct sa *sa, bool keys);
+
+/* One SA goes on elsewhere. */
 #define MIGRATE_USAGE \
 	"ID [ mark MARK [ mask MASK ] ] [ new-dst ADDR ] [ new-src ADDR ] " \
 	"[ new-reqid REQID ] [ new-mark MARK [ mask MASK ] ] " \
