@@ -245,6 +245,9 @@ static void only_what_serves_stands(struct kunit *test)
 	x->sel.daddr.a4 = THERE;
 	KUNIT_EXPECT_NE(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
 			0);
+	x->sel.family = AF_INET6;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(ctx->pol, x, &ctx->fl, AF_INET),
+			0);
 	rcu_read_unlock();
 }
 

@@ -238,7 +238,7 @@ relink() { # SOURCE...
 # Is the source one object of the kernel, not of a module, nor a part of a larger object, nor a header?
 is_an_object() { # SOURCE
 	[[ $1 == *.c && -s $out/.link.cmd ]] &&
-		grep -qxF "${1%.c}.o" <<<"$(ar t "$out/${1%/*}/built-in.a" 2>/dev/null)"
+		grep -qxF "${1%.c}.o" <<<"$(cd "$out" && ar t "${1%/*}/built-in.a" 2>/dev/null)"
 }
 
 # Only what make says on the side: the warnings.

@@ -92,13 +92,14 @@ build() { # LOG
 
 # --- the tests
 
-# Each prints what failed, one line each; nothing if nothing did.
+# Each prints what failed, one line each; nothing if nothing did. The unit tests run before there is any file system.
 run_kunit() { # OUTPUT
-	"$LAB/boot.sh" --kernel-arg kunit.enable=1 --time-limit 60 --keep-output "$1" -- true >"$1/kunit.out" 2>&1
+	local guest=("$BUILD/um/linux" mem=256M "uml_dir=$1/uml" con=null "con0=null,fd:1" console=tty0 panic=-1 noreboot)
+
+	timeout -k 5 60 "${guest[@]}" loglevel=7 kunit.enable=1 kunit_shutdown=poweroff </dev/null >"$1/kernel.log" 2>&1
 	case $? in
-	0) ;;
-	124) echo hangs ;;
-	*) echo "the guest died or its kernel complained" ;;
+	124 | 137) echo hangs ;;
+	*) grep -aq 'reboot: Power down' "$1/kernel.log" || echo "the guest died" ;;
 	esac
 	# a case that has failed may not come to its end
 	sed -nE -e 's/^(\[ *[0-9.]+\] ?)? {4}not ok [0-9]+ ([a-z0-9_]+).*/\2/p' \
@@ -166,7 +167,9 @@ try() { # NAME
 			[ -z "$problem" ] || break
 		done < <(grep -E '^(Fails|Hangs): ' "$patch")
 	fi
-	find "$tree" -name '*.rej' -newer "$patch" -path '*/net/*' -delete
+	for file in "${changed[@]}"; do
+		rm -f "$tree/$file.rej" "$tree/$file.orig"
+	done
 	restore
 	count "$name" "$problem"
 }
