@@ -27,7 +27,8 @@ def sock(clear):
     if clear:
         policy = bytearray(struct.pack("=56x 64x 32x II BBBB 4x", 0, 0, OUT, ALLOW, 0, 0))
         struct.pack_into("=H", policy, 40, family)
-        s.setsockopt(socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP, 35 if v6 else 17, bytes(policy))
+        level, option = (socket.IPPROTO_IPV6, 35) if v6 else (socket.IPPROTO_IP, 17)
+        s.setsockopt(level, option, bytes(policy))
     s.bind((src, 0))
     return s
 
@@ -259,7 +260,11 @@ from_behind() # N
 		>"$OUT/ping.log" 2>&1
 }
 
-routed() { on elsewhere awk '/^Ip: [0-9]/ { n += $7 } $1 == "Ip6OutForwDatagrams" { n += $2 } END { print n + 0 }' /proc/net/snmp /proc/net/snmp6; }
+routed()
+{
+	on elsewhere awk '/^Ip: [0-9]/ { n += $7 } $1 == "Ip6OutForwDatagrams" { n += $2 }
+		END { print n + 0 }' /proc/net/snmp /proc/net/snmp6
+}
 
 next_hops()
 {

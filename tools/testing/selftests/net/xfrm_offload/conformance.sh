@@ -111,7 +111,8 @@ whole_suite()
 		"$(verdicts "$report" 'not supported') not supported"
 	is "every requirement is in report.json" \
 		"$(jq '.requirements | length' "$report/report.json")" "$REQUIREMENTS"
-	is "every one of them is in report.md" "$(grep -c '^| XO-' "$report/report.md")" "$REQUIREMENTS"
+	is "every one of them is in report.md" \
+		"$(grep -c '^| XO-' "$report/report.md")" "$REQUIREMENTS"
 }
 
 # With faults the IDs fail that they break, and no other one of GROUP.
@@ -119,7 +120,8 @@ breaks() # SWITCHES VALUE GROUP ID...
 {
 	local report=$OUT/${1// /-}-$3 failed switch
 
-	hosts_up && echo 32 >"$(nic_dir left)/max_sas" || { not_ok "$1: set-up"; hosts_down; return; }
+	hosts_up && echo 32 >"$(nic_dir left)/max_sas" ||
+		{ not_ok "$1: set-up"; hosts_down; return; }
 	for switch in $1; do
 		nic_fault left "$switch" "$2"
 	done
@@ -139,8 +141,10 @@ not_told()
 	nic_fault left no_counters 1
 	check "no_counters: nothing fails" suite "$report" LOCAL_V6='' REMOTE_V6='' \
 		TEST_GROUPS="migrate counters"
-	is "no_counters: where the device stopped" "$(verdict_of "$report" XO-CTR-1)" "not supported"
-	is "no_counters: migration of packet offload" "$(verdict_of "$report" XO-MIG-2)" "not supported"
+	is "no_counters: where the device stopped" \
+		"$(verdict_of "$report" XO-CTR-1)" "not supported"
+	is "no_counters: migration of packet offload" \
+		"$(verdict_of "$report" XO-MIG-2)" "not supported"
 	is "no_counters: migration of crypto offload" "$(verdict_of "$report" XO-MIG-1)" pass
 	is "no_counters: an INVALID SA is not carried on" "$(verdict_of "$report" XO-MIG-5)" pass
 	hosts_down

@@ -74,8 +74,10 @@ two_cards()
 			check "two cards: ${FLOWS[n]}: TCP passes, in segments" tcp_flow "$n"
 		done
 		is "two cards: SAs on both" \
-			"$(entries left tx) $(entries left rx) $(entries right tx) $(entries right rx)" \
-			"2 2 2 2"
+			"$(for card in left right; do
+				entries "$card" tx
+				entries "$card" rx
+			done | paste -sd ' ')" "2 2 2 2"
 		more_than "two cards: right's decrypted" "$(nic_counter right rx_ipsec)" 1000
 		card_kept_faith "two cards, left's" left
 		card_kept_faith "two cards, right's" right
@@ -257,17 +259,19 @@ noticed() { kernel_log | grep -q 'Adapter removed'; }
 
 bring_it_back() # CAUSE
 {
+	local card=left
+
 	step "give nic0 back to left after: $1"
 	case $1 in
 	remove)
-		echo 1 >"$PCI/rescan" && nic_claim left left nic0 || return ;;
+		echo 1 >"$PCI/rescan" && nic_claim "$card" left nic0 || return ;;
 	unbind)
 		pci_address left >"$PCI/drivers/ixgbe/bind" &&
-			nic_claim left left nic0 || return ;;
+			nic_claim "$card" left nic0 || return ;;
 	unload)
-		modprobe ixgbe && nic_claim left left nic0 || return ;;
+		modprobe ixgbe && nic_claim "$card" left nic0 || return ;;
 	pulled | gone)
-		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
+		nic_back || return ;;
 	move)
 		ip -n elsewhere link set nic0 netns left &&
 			ip netns del elsewhere || return ;;

@@ -52,7 +52,8 @@ if [[ -w $FAILSLAB/ignore-gfp-wait ]]; then
 	more_than "allocations failed" \
 		"$(awk '{ n += $(NF - 5) } END { print n }' "$OUT/fuzz.log")" 20
 else
-	skip "2: whichever allocation fails, there is one SA" "needs failslab (CONFIG_FAILSLAB, debugfs)"
+	skip "2: whichever allocation fails, there is one SA" \
+		"needs failslab (CONFIG_FAILSLAB, debugfs)"
 fi
 nic_del left
 wait_for 20 torn_down

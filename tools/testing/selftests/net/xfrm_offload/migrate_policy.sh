@@ -77,7 +77,8 @@ does_not_go_on() # N
 	check "2: silent NIC: refused" refused migrate_with_policy "$1"
 	nic_fault left no_counters 0
 	is "2: silent NIC: the SA is INVALID" "$(count_sas left ".reqid == $1 and
-		.dir != \"in\" and .invalid.reason == \"migrated\" and (.invalid.counters_exact | not)")" 1
+		.dir != \"in\" and .invalid.reason == \"migrated\" and
+		(.invalid.counters_exact | not)")" 1
 	check "6: silent NIC: the key manager is told once" wait_for 5 \
 		at_least 1 heard_count '.event == "expire-sa"'
 	is "6: silent NIC: and not twice" "$(heard_count '.event == "expire-sa"')" 1

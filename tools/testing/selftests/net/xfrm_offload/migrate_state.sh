@@ -433,6 +433,6 @@ is "1: no frame in clear" $((BY_NIC[1] + BY_BACK[1])) 0
 is "2: no ESP frame that fails" $((BY_NIC[2] + BY_BACK[2])) 0
 is "2: no IV twice" "$(repeated iv nic back)" 0
 check "2: no IV twice, says esp_pairs" no_pair_twice nic back
-check "which sees what comes twice" refused no_pair_twice nic nic
+check "which sees what comes twice" refused no_pair_twice nic "nic"
 is "2: no sequence number twice" "$(repeated sequence nic back)" 0
 finish

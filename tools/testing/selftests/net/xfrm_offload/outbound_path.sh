@@ -101,7 +101,9 @@ says_case() # CASE
 # With a rule of nft where packets pass HOOK.
 with_rule() # HOOK RULE COMMAND...
 {
-	left nft "add table inet t; add chain inet t c { type filter hook $1 priority 0 ; }; add rule inet t c $2" ||
+	left nft "add table inet t
+		add chain inet t c { type filter hook $1 priority 0 ; }
+		add rule inet t c $2" ||
 		{ not_ok "nft: $2"; return; }
 	"${@:3}"
 	on left nft delete table inet t
@@ -156,7 +158,10 @@ tc_egress()
 
 netdev_egress()
 {
-	left nft "add table netdev t; add chain netdev t c { type filter hook egress device nic0 priority 0 ; }; add rule netdev t c ip daddr $ADDR_right ip daddr set 192.168.1.2" 2>"$OUT/nft.log" ||
+	left nft "add table netdev t
+		add chain netdev t c { type filter hook egress device nic0 priority 0 ; }
+		add rule netdev t c ip daddr $ADDR_right ip daddr set 192.168.1.2" \
+		2>"$OUT/nft.log" ||
 		{ skip "1: nft-netdev-egress" CONFIG_NETFILTER_EGRESS; return; }
 	dies EPERM nft-netdev-egress
 	on left nft delete table netdev t
@@ -210,7 +215,7 @@ transport()
 	tc_egress
 	netdev_egress
 	routes
-	dies EPERM hdrincl hdrincl
+	dies EPERM hdrincl "hdrincl"
 	snat
 	snat_forwarded
 }
@@ -269,7 +274,7 @@ by_protocol()
 v6()
 {
 	passes v6
-	dies EPERM rthdr rthdr
+	dies EPERM rthdr "rthdr"
 	dies EPERM v6-hdrincl hdrincl
 }
 
@@ -277,7 +282,10 @@ v6()
 CASES+=(snat snat-fwd)
 snat()
 {
-	left nft "add table ip n; add chain ip n p { type nat hook postrouting priority srcnat ; }; add rule ip n p ip daddr $ADDR_right ip saddr { 10.3.0.1, 10.3.0.2 } snat to $ADDR_left"
+	left nft "add table ip n
+		add chain ip n p { type nat hook postrouting priority srcnat ; }
+		add rule ip n p ip daddr $ADDR_right ip saddr { 10.3.0.1, 10.3.0.2 } \
+		snat to $ADDR_left"
 	on left ip addr add 10.3.0.1/32 dev lo
 	check "1: snat, local: answers come" on left ping -n -q -c 3 -i 0.02 -W 1 \
 		-p "$(says_case snat)" -I 10.3.0.1 "$ADDR_right"
@@ -294,11 +302,12 @@ snat_forwarded()
 
 judge()
 {
-	local filters=('frame contains "case="') counts=() i
+	local filters=('frame contains "case="') counts=() passed i
 
 	check "the capture is whole" capture_end nic
 	for i in "${!PASSES[@]}"; do
-		filters+=("$VERIFIED && esp.spi == ${BY[i]} && esp.decrypted_data contains \"case=${PASSES[i]};\"")
+		passed="esp.decrypted_data contains \"case=${PASSES[i]};\""
+		filters+=("$VERIFIED && esp.spi == ${BY[i]} && $passed")
 	done
 	read -ra counts < <(frames nic "${filters[@]}")
 	is "1: of ${#CASES[@]} cases nothing leaves in clear" "${counts[0]}" 0

@@ -57,7 +57,8 @@ iperf() # NAME N PORT WORDS...
 
 full_speed()
 {
-	chapter "Traffic at full speed, both ways; tcpdump records both paths from before the first packet"
+	chapter "Traffic at full speed, both ways; tcpdump records both paths" \
+		"from before the first packet"
 	capture_cable nic && capture_patch back || fail "tcpdump does not start"
 	listen left
 	iperf tcp4 1 5201
@@ -67,7 +68,8 @@ full_speed()
 	ping_flow 1
 	ping_flow 2
 	wait_traffic 4000 || fail "there is no traffic"
-	tell "iperf3: TCP and UDP over IPv4 and IPv6, and ping: $(packets_by_nic) frames from left's NIC so far"
+	tell "iperf3: TCP and UDP over IPv4 and IPv6, and ping:" \
+		"$(packets_by_nic) frames from left's NIC so far"
 }
 
 # --- the NIC goes --------------------------------------------------------------------
@@ -95,7 +97,8 @@ unplug()
 	show left ip route get 10.2.0.1 from 10.1.0.1
 	within 10 at_least $(($(packets_elsewhere) + 300)) packets_elsewhere ||
 		tell "The hosts have fallen silent."
-	tell "Since then left's kernel refused $(xfrm_stat left 'XfrmOut.*') packets, and back0 sent $(packets left back0 tx)."
+	tell "Since then left's kernel refused $(xfrm_stat left 'XfrmOut.*') packets," \
+		"and back0 sent $(packets left back0 tx)."
 }
 
 # When the first SA was said to have expired, in microseconds since the epoch.
@@ -186,7 +189,8 @@ new_sas()
 		stop "server-$n" KILL
 	done
 	fact rekey_us "$(now_us)"
-	tell "Both key managers add SAs with new SPIs and keys. left keeps its policies as they are."
+	tell "Both key managers add SAs with new SPIs and keys." \
+		"left keeps its policies as they are."
 	echo
 	for n in 1 2; do
 		for host in left right; do

@@ -232,7 +232,8 @@ backup_port()
 {
 	local what="backup port" n before address
 
-	bond_up && address=$(ip -n left -j link show bond0 | jq -r '.[0].address') && flow_add transport v4 packet && flow_add tunnel v6 packet &&
+	bond_up && address=$(ip -n left -j link show bond0 | jq -r '.[0].address') &&
+		flow_add transport v4 packet && flow_add tunnel v6 packet &&
 		ip -n left link set bond0 type bond all_slaves_active 1 &&
 		bridge -n cable fdb replace "$address" dev cableS master static sticky ||
 		{ not_ok "$what: set-up"; bond_down; return; }

@@ -126,7 +126,8 @@ by_netlink() # SAS POLICIES
 	is "6: an UPDPOLICY for every policy that was offloaded" \
 		"$(heard_count '.event == "update-policy"')" "$policies"
 	is "6: one for each" \
-		"$(heard '.event == "update-policy"' | jq -s '[.[].policy.index] | unique | length')" \
+		"$(heard '.event == "update-policy"' |
+			jq -s '[.[].policy.index] | unique | length')" \
 		"$policies"
 	is "6: which says that it is in software" \
 		"$(heard_count '.event == "update-policy" and (.policy.offload | not)')" \
@@ -179,8 +180,9 @@ by_audit() # SAS
 	fields+=' dev="nic0" reason=2 exact=1 res=1'
 	is "6: it tells SA, device, reason, counters" \
 		"$(audit_count "op=SA-unbind $fields\$")" 1
-	is "6: an IPv6 address likewise" \
-		"$(audit_count 'src=fd00:0009:.*0001 dst=fd00:0009:.*0002 spi=4098\(0x1002\) dev="nic0" reason=2 exact=1 res=1$')" 1
+	fields='src=fd00:0009:.*0001 dst=fd00:0009:.*0002 spi=4098\(0x1002\)'
+	fields+=' dev="nic0" reason=2 exact=1 res=1'
+	is "6: an IPv6 address likewise" "$(audit_count "$fields\$")" 1
 }
 
 one_for_each()
@@ -210,7 +212,7 @@ short_events() # JQ-CONDITION
 # What remains of the life of an INVALID SA: it ends as that of any other.
 lifetime()
 {
-	nic_add left left nic0 && ip -n left link set nic0 up && short_sa &&
+	nic_add "left" left nic0 && ip -n left link set nic0 up && short_sa &&
 		nic_del left || { not_ok "lifetime: set-up"; return; }
 	check "6: an INVALID SA ends with its hard lifetime" \
 		wait_for $((SHORT_HARD + 20)) at_least 1 \

@@ -131,7 +131,8 @@ all_at_once()
 	ran=$(($(ticks) - before))
 	kill -CONT "${PID[monitor]}" "${PID[pfkey]}"
 	stop ticker
-	note "unbinding $sas SAs and $policies policies: $MS ms; another process ran $ran times meanwhile"
+	note "unbinding $sas SAs and $policies policies: $MS ms;" \
+		"another process ran $ran times meanwhile"
 	more_than "8: others run while it lasts" "$ran" $((MS / 100))
 
 	take_census
@@ -145,7 +146,8 @@ all_at_once()
 		wait_for 60 told "$sas"
 	check "6: PF_KEY told of each, or that it did not" \
 		wait_for 60 told_pfkey "$sas"
-	note "heard $(heard_count '.event == "expire-sa"') by netlink, $(grep -c '^expire hard' "$OUT/pfkey.log") by PF_KEY"
+	note "heard $(heard_count '.event == "expire-sa"') by netlink," \
+		"$(grep -c '^expire hard' "$OUT/pfkey.log") by PF_KEY"
 	stop monitor
 	stop pfkey
 	balanced "a hundred thousand"
@@ -159,7 +161,7 @@ all_at_once()
 # The others are what is left of all, in software now, and more policies.
 few_beside_many()
 {
-	nic_add left left nic0 || { not_ok "a new NIC"; return; }
+	nic_add "left" left nic0 || { not_ok "a new NIC"; return; }
 	fill_up policies $((FILLED[sas]))
 	take_census
 	note "beside ${CENSUS[sas]} other SAs and ${CENSUS[policies]} other policies"

@@ -97,7 +97,8 @@ counts_past_the_nic()
 	count_now XfrmOutOffloadInvalid
 	nic_route_del left
 	check "a packet that is routed past its NIC is stopped" no_answer 1
-	check "and counted as XfrmOutOffloadInvalid" wait_for 5 at_least 4 grew XfrmOutOffloadInvalid
+	check "and counted as XfrmOutOffloadInvalid" \
+		wait_for 5 at_least 4 grew XfrmOutOffloadInvalid
 	nic_port_up left
 	check "by its NIC it goes" pings 1
 }
@@ -186,7 +187,7 @@ delete_and_add()
 
 add_without_delete()
 {
-	local dir bad=0
+	local third='.reqid == 3' dir bad=0
 
 	for dir in out in; do
 		sa left add 3 "$dir" 0 none && policy left update 3 "$dir" none ||
@@ -194,7 +195,7 @@ add_without_delete()
 	done
 	is "add, without a delete" "$bad" 0
 	is "add, without a delete: each is there once, and valid" \
-		"$(count_sas left '.reqid == 3') $(count_sas left '.reqid == 3 and (.invalid | not)')" \
+		"$(count_sas left "$third") $(count_sas left "$third and (.invalid | not)")" \
 		"2 2"
 }
 
@@ -223,9 +224,9 @@ flush_and_add()
 # The device is back, and takes what it held before: in the place of the INVALID.
 back_on_the_nic()
 {
-	local dir bad=0
+	local both='(.reqid == 1 or .reqid == 2)' dir bad=0
 
-	nic_add left left nic0 && plug left nic0 cable cableL && nic_port_up left
+	nic_back && nic_port_up left
 	for dir in out in; do
 		sa left add 1 "$dir" && sa left update 2 "$dir" &&
 			policy left add 1 "$dir" && policy left update 2 "$dir" ||
@@ -233,7 +234,7 @@ back_on_the_nic()
 	done
 	is "NEWSA, UPDSA, NEWPOLICY, UPDPOLICY put them on the NIC again" "$bad" 0
 	is "where each is once" \
-		"$(count_sas left '(.reqid == 1 or .reqid == 2)') $(count_sas left '(.reqid == 1 or .reqid == 2) and .offload')" \
+		"$(count_sas left "$both") $(count_sas left "$both and .offload")" \
 		"4 4"
 	is "and each policy" "$(spd left | jq '[.[] | select(.offload)] | length')" 4
 	nic_del left

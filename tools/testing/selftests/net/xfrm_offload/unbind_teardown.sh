@@ -130,7 +130,7 @@ comes_back()
 {
 	set_up || { not_ok "comes back: set-up"; return; }
 	nic_del left
-	nic_add left left nic0 && plug left nic0 cable cableL && nic_port_up left
+	nic_back && nic_port_up left
 	check "a NIC that comes back takes the SAs again" again 1
 	check "and encrypts" pings 1
 	check "and encrypts, crypto offload" pings 4

@@ -207,7 +207,7 @@ give_back() # CAUSE
 	step "give nic0 back to left after: $1"
 	case $1 in
 	delete)
-		nic_add left left nic0 && plug left nic0 cable cableL || return ;;
+		nic_back || return ;;
 	unbind | reload)
 		[[ $1 == reload ]] ||
 			echo "netdevsim$id" >"$NSIM/drivers/netdevsim/bind" || return

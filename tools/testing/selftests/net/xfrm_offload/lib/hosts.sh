@@ -72,6 +72,14 @@ nic_add() # NIC HOST IFACE
 		ip link set eth0 name $3 address $(nic_address "$1")"
 }
 
+# Left's NIC is there again, on its cable.
+nic_back()
+{
+	local nic=left
+
+	nic_add "$nic" left nic0 && plug left nic0 cable cableL
+}
+
 nic_exists() { [[ -e $NSIM/devices/netdevsim${NIC_ID[$1]} ]]; }
 
 # The kernel moves the device to the first netns when its own one is gone.

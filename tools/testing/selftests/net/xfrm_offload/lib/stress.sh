@@ -183,7 +183,8 @@ books_balance()
 		((CALLS[${name}_add] == CALLS[${name}_delete] &&
 		  CALLS[${name}_add] == CALLS[${name}_free])) || break
 	done && ((CALLS[violations] == 0)) && {
-		note "the NIC took ${CALLS[state_add]} SAs and ${CALLS[policy_add]} policies, and lost each of them once"
+		note "the NIC took ${CALLS[state_add]} SAs and ${CALLS[policy_add]} policies," \
+			"and lost each of them once"
 		return
 	}
 	for name in "${!CALLS[@]}"; do
@@ -286,7 +287,8 @@ leaks_end()
 	if [[ $LEAKS ]]; then
 		check "4: kmemleak finds nothing" nothing_leaks
 	else
-		skip "4: kmemleak finds nothing" "needs CONFIG_DEBUG_KMEMLEAK, and kmemleak=on for the kernel"
+		skip "4: kmemleak finds nothing" \
+			"needs CONFIG_DEBUG_KMEMLEAK, and kmemleak=on for the kernel"
 	fi
 }
 
@@ -313,7 +315,8 @@ stress() # NAME
 		all_down
 	done
 	awk '{ did[$1] += $2; refused[$1] += $3 }
-	     END { for (deed in did) printf "# %s: %d done, %d refused\n", deed, did[deed], refused[deed] }' \
+	     END { for (deed in did)
+		printf "# %s: %d done, %d refused\n", deed, did[deed], refused[deed] }' \
 		<(grep -E '^[a-z-]+ [0-9]+ [0-9]+$' "$OUT/load.log") | sort
 	leaks_end
 }

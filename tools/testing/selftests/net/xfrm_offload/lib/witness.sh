@@ -232,8 +232,8 @@ repeated() # iv|sequence NAME...
 	for name in "${@:2}"; do
 		files+=("$OUT/$name.tshark")
 	done
-	awk -F '\t' -v column="$column" '/^0x/ && $column != "" { print $1, $column }' "${files[@]}" |
-		sort | uniq -d | wc -l
+	awk -F '\t' -v column="$column" '/^0x/ && $column != "" { print $1, $column }' \
+		"${files[@]}" | sort | uniq -d | wc -l
 }
 
 # The same from the captures themselves, by a program that knows nothing of tshark

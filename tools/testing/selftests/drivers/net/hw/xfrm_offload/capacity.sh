@@ -68,7 +68,8 @@ full()
 	if [[ $END ]]; then
 		good XO-FULL-1 "$FILLED SAs beside two in use, then: ${END#xfrmctl: }"
 		[[ $END == *')' || $FILL_SOFT ]] || bad XO-FULL-1 "no sentence says why: $END"
-		equal XO-FULL-1 "SAs in the SAD after the refusal" "$(count_sas local '.reqid == 250')" "$FILLED"
+		equal XO-FULL-1 "SAs in the SAD after the refusal" \
+			"$(count_sas local '.reqid == 250')" "$FILLED"
 	else
 		lack XO-FULL-1 "CAPACITY=$CAPACITY SAs were all taken: raise it to see the end"
 	fi
@@ -105,7 +106,8 @@ group_capacity()
 	[[ $FILL_KIND == packet* ]] && FILL_SOFT='' || FILL_SOFT=yes
 	fact "SAs tried at most (CAPACITY)" "$CAPACITY, $FILL_KIND"
 	fact "cycles (CYCLES)" "$CYCLES"
-	flows_of_kinds "$FILL_KIND" && pings "$n" || { WHY="${WHY:-the first flow does not work}"; return; }
+	flows_of_kinds "$FILL_KIND" && pings "$n" ||
+		{ WHY="${WHY:-the first flow does not work}"; return; }
 	fill
 	((FILLED > 0)) || { WHY="the first SA is refused: $END"; return; }
 	first=$FILLED

@@ -22,8 +22,10 @@ add_twice() # N
 
 	kind=$(kind_of "$1")
 	for ((i = 0; i < TIMES; i++)); do
-		! tried sa local add "$1" out || { bad XO-ADD-2 "$kind: $COMMAND_TRIED is taken"; break; }
-		((i)) || good XO-ADD-2 "$kind: a second one, tried $TIMES times, is refused: ${SAID#xfrmctl: }"
+		! tried sa local add "$1" out ||
+			{ bad XO-ADD-2 "$kind: $COMMAND_TRIED is taken"; break; }
+		((i)) || good XO-ADD-2 \
+			"$kind: a second one, tried $TIMES times, is refused: ${SAID#xfrmctl: }"
 	done
 	expect XO-ADD-2 "$kind: the first one goes on" goes_on "$1"
 }
@@ -67,7 +69,8 @@ deletions() # OUT-FLOW IN-FLOW
 	ping_count local "$1" 4 0.1
 	equal XO-DEL-1 "$kind: pings that are answered without the outbound SA" "$ANSWERS" 0
 	ping_count remote "$2" 4 0.1
-	equal XO-DEL-2 "$kind: requests of the peer that are answered without the inbound SA" "$ANSWERS" 0
+	equal XO-DEL-2 "$kind: requests of the peer that are answered without the inbound SA" \
+		"$ANSWERS" 0
 }
 
 # Three flows for each offload: one for each change.
@@ -101,14 +104,16 @@ group_changes()
 	done
 	for ((n -= ${#kinds[@]}; n < ${#FLOWS[@]}; n++)); do
 		spis_of "$n" 1
-		expect XO-REK-1 "$(kind_of "$n"): ${FRAMES[$OUT_SPI]:-0} ESP frames under the new SA" \
+		expect XO-REK-1 \
+			"$(kind_of "$n"): ${FRAMES[$OUT_SPI]:-0} ESP frames under the new SA" \
 			test "${FRAMES[$OUT_SPI]:-0}" -ge 4
 	done
 
 	deleted=${#FLOWS[@]}
 	flows_of_kinds "${kinds[@]}" "${kinds[@]}" || return
 	for ((n = deleted; n < ${#FLOWS[@]}; n++)); do
-		pings "$n" || bad XO-DEL-1 "$(kind_of "$n"): $ANSWERS of 4 pings are answered before"
+		pings "$n" || bad XO-DEL-1 \
+			"$(kind_of "$n"): $ANSWERS of 4 pings are answered before"
 	done
 	witness deleted || return
 	for ((n = 0; n < ${#kinds[@]}; n++)); do
@@ -118,9 +123,11 @@ group_changes()
 	equal XO-DEL-1 "frames in clear after the deletion" "${COUNTS[0]}" 0
 	for ((n = 0; n < ${#kinds[@]}; n++)); do
 		spis_of $((deleted + n))
-		equal XO-DEL-1 "${kinds[n]}: ESP frames of the deleted SA" "${FRAMES[$OUT_SPI]:-0}" 0
+		equal XO-DEL-1 "${kinds[n]}: ESP frames of the deleted SA" \
+			"${FRAMES[$OUT_SPI]:-0}" 0
 		spis_of $((deleted + ${#kinds[@]} + n))
-		equal XO-DEL-2 "${kinds[n]}: answers on the wire, to ${FRAMES[$IN_SPI]:-0} requests" \
+		equal XO-DEL-2 \
+			"${kinds[n]}: answers on the wire, to ${FRAMES[$IN_SPI]:-0} requests" \
 			"${FRAMES[$OUT_SPI]:-0}" 0
 	done
 }
@@ -162,20 +169,23 @@ group_limits()
 		spis_of "$soft"
 		soft_spi=$OUT_SPI
 		ping_count local "$soft" $((2 * LIMIT)) 1
-		equal XO-LIM-1 "of $((2 * LIMIT)) pings, with the limit at $LIMIT packets, are answered" \
+		equal XO-LIM-1 \
+			"of $((2 * LIMIT)) pings, with the limit at $LIMIT packets, are answered" \
 			"$ANSWERS" $((2 * LIMIT))
 		within 10 at_least 1 told_limit "$soft_spi" false
 	fi
 	if [[ $hard ]]; then
 		ping_count local "$hard" $((2 * LIMIT)) 0.1
 		spis_of "$hard"
-		expect XO-LIM-2 "the key manager is told" within 10 at_least 1 told_limit "$OUT_SPI" true
+		expect XO-LIM-2 "the key manager is told" \
+			within 10 at_least 1 told_limit "$OUT_SPI" true
 	fi
 	[[ ! $soft ]] ||
 		equal XO-LIM-1 "soft EXPIREs for the SA" "$(told_limit "$soft_spi" false)" 1
 	stop monitor
 	witness_end limits "$CLEARTEXT" || { WHY="the recording is not complete"; return; }
 	[[ $hard ]] || return
-	equal XO-LIM-2 "ESP frames on the wire, of $((2 * LIMIT)) packets" "${FRAMES[$OUT_SPI]:-0}" "$LIMIT"
+	equal XO-LIM-2 "ESP frames on the wire, of $((2 * LIMIT)) packets" \
+		"${FRAMES[$OUT_SPI]:-0}" "$LIMIT"
 	equal XO-LIM-2 "frames in clear" "${COUNTS[0]}" 0
 }

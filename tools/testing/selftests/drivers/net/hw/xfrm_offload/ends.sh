@@ -151,7 +151,7 @@ witness_end() # NAME FILTER...
 # SPI and sequence number tshark. With SPIs, what these sent.
 pairs_twice() # ID NAME [SPI...]
 {
-	local only='' twice numbers
+	local only='' twice numbers frames
 
 	[[ ! ${*:3} ]] || only=$(printf '^0x%08x[[:space:]]|' "${@:3}")
 	esp_pairs "$SCRATCH/$2.pcap" "$SCRATCH/$2-fallback.pcap" >"$OUT/$2.pairs" 2>&1
@@ -159,7 +159,8 @@ pairs_twice() # ID NAME [SPI...]
 	twice=$(grep ' again$' "$OUT/$2.pairs" | grep -cE "${only%|}")
 	numbers=$(awk -F '\t' '/^0x/ { print $1, $3 }' "$OUT/$2.tshark" "$OUT/$2-fallback.tshark" |
 		grep -E "${only%|}" | sort | uniq -d | wc -l)
-	equal "$1" "pairs of SPI and IV, of SPI and number that came twice, in $(frames_of "${@:3}") ESP frames" \
+	frames=$(frames_of "${@:3}")
+	equal "$1" "pairs of SPI and IV, of SPI and number that came twice, in $frames ESP frames" \
 		"$twice, $numbers" "0, 0"
 	((twice == 0)) || bad "$1" "the first of them: $(grep -E "${only%|}" "$OUT/$2.pairs" |
 		grep -m 1 ' again$' | sed "s,$SCRATCH/,,")"
@@ -272,7 +273,7 @@ flows_down()
 	traffic_down
 	for host in local remote; do
 		for n in $(flow_numbers); do
-			for dir in in out; do
+			for dir in "in" out; do
 				batch policy "$host" delete "$n" "$dir"
 				for gen in 0 1; do
 					[[ $gen == 0 || ${REKEYED[$n]:-} ]] || continue
@@ -324,7 +325,8 @@ snapshot()
 	declare -gA STATE=() OFFLOADED=() PACKETS=() LENGTHS=() SENT=() RECEIVED=() \
 		WINDOW=() REASON=() EXACT=()
 	# shellcheck disable=SC2034 # for the groups
-	while IFS='|' read -r spi state offloaded packets bytes sent received window reason exact; do
+	while IFS='|' read -r spi state offloaded packets bytes \
+		sent received window reason exact; do
 		STATE[$spi]=$state OFFLOADED[$spi]=$offloaded
 		PACKETS[$spi]=$packets LENGTHS[$spi]=$bytes
 		SENT[$spi]=$sent RECEIVED[$spi]=$received WINDOW[$spi]=$window
@@ -333,7 +335,8 @@ snapshot()
 		def ones: [recurse(if . > 1 then . / 2 | floor else empty end) % 2] | add;
 		def hex: ltrimstr("0x") | explode | reduce .[] as $c (0; . * 16 +
 			if $c > 96 then $c - 87 elif $c > 64 then $c - 55 else $c - 48 end);
-		.[] | [.spi, .state, if .offload then "\(.offload.mode) \(.offload.dir)" else "" end,
+		.[] | [.spi, .state,
+			if .offload then "\(.offload.mode) \(.offload.dir)" else "" end,
 			.lifetime.packets, .lifetime.bytes, .replay.oseq // 0, .replay.seq // 0,
 			([.replay.bitmap[]? | hex | ones] | add // 0),
 			.invalid.reason // "", .invalid.counters_exact // false]

@@ -32,7 +32,7 @@ kind_words() # OFFLOAD MODE FAMILY DIR ALGORITHM: sets SA, ALGO and WORDS
 # The driver's answer, for the report; TAKES if the SA is on the device.
 ask() # NAME OFFLOAD MODE FAMILY DIR ALGORITHM [WORDS...]
 {
-	local name=$1 got=''
+	local name=$1 shown got=''
 
 	kind_words "${@:2}"
 	if ! tried ctl local state add "${WORDS[@]}"; then
@@ -45,7 +45,8 @@ ask() # NAME OFFLOAD MODE FAMILY DIR ALGORITHM [WORDS...]
 		fi
 		return 1
 	fi
-	[[ ! $("$XFRMCTL" state get "${SA[@]}") =~ 'offload parameters: dev '([^ ]+)' dir '(in|out)' mode '([a-z]+) ]] ||
+	shown=$("$XFRMCTL" state get "${SA[@]}")
+	[[ ! $shown =~ 'offload parameters: dev '([^ ]+)' dir '(in|out)' mode '([a-z]+) ]] ||
 		got="${BASH_REMATCH[3]} ${BASH_REMATCH[2]} ${BASH_REMATCH[1]}"
 	ctl local state delete "${SA[@]}"
 	if [[ ! $got && $2 == crypto ]]; then
@@ -105,11 +106,13 @@ while_it_is_off()
 		lack XO-CAP-3 "esp-hw-offload of $NETIF is fixed"
 		return
 	fi
-	tried set_feature off || { lack XO-CAP-3 "esp-hw-offload cannot be switched off: $SAID"; return; }
+	tried set_feature off ||
+		{ lack XO-CAP-3 "esp-hw-offload cannot be switched off: $SAID"; return; }
 	while read -r offload mode family; do
 		kind_words "$offload" "$mode" "$family" out gcm-128
 		if tried ctl local state add "${WORDS[@]}"; then
-			got=$("$XFRMCTL" -j state get "${SA[@]}" | jq -r '.offload.mode // "software"')
+			got=$("$XFRMCTL" -j state get "${SA[@]}" |
+				jq -r '.offload.mode // "software"')
 			ctl local state delete "${SA[@]}"
 			equal XO-CAP-3 "$offload offload, while it is off, is" "$got" "software"
 		elif [[ $offload == packet ]]; then

@@ -48,7 +48,10 @@ moves() # ID N out|in
 				return 1
 			}
 			((++MOVED))
-			wait_traffic 5 || { bad XO-MIG-4 "$1: no traffic after move $MOVED ($where)"; return 1; }
+			wait_traffic 5 || {
+				bad XO-MIG-4 "$1: no traffic after move $MOVED ($where)"
+				return 1
+			}
 		done
 		progress "$MOVED" "$MOVES" "moves ($1)"
 	done
@@ -71,7 +74,8 @@ move_flow() # N
 			rekey_after_refusal "$1" && continue
 			return
 		else
-			bad "$id" "$kind $dir: move $((MOVED + 1)): ${MOVE_REFUSED:-no traffic after it}"
+			bad "$id" \
+				"$kind $dir: move $((MOVED + 1)): ${MOVE_REFUSED:-no traffic after it}"
 			return
 		fi
 	done
@@ -135,25 +139,30 @@ lose_quietly()
 
 told_exactly() # N
 {
-	local kind
+	local kind why top
 
 	kind=$(kind_of "$1")
 	spis_of "$1"
 	if [[ $kind == crypto* ]]; then
-		equal XO-CTR-5 "$kind: exact, out and in" "${EXACT[$OUT_SPI]}, ${EXACT[$IN_SPI]}" "true, true"
+		equal XO-CTR-5 "$kind: exact, out and in" \
+			"${EXACT[$OUT_SPI]}, ${EXACT[$IN_SPI]}" "true, true"
 	elif [[ ${EXACT[$OUT_SPI]} != true || ${EXACT[$IN_SPI]} != true ]]; then
-		lack_all "$kind: the device does not tell its counters (xdo_dev_state_unbind): an SA that loses it has to be rekeyed" \
+		why="the device does not tell its counters (xdo_dev_state_unbind)"
+		lack_all "$kind: $why: an SA that loses it has to be rekeyed" \
 			XO-CTR-1 XO-CTR-2 XO-CTR-3 XO-CTR-4
 		return
 	else
 		good XO-CTR-1 "$kind: exact, out and in"
 	fi
-	equal XO-CTR-2 "$kind: told as the last number sent; the last one on the wire was ${TOP[$OUT_SPI]:-0}" \
-		"${SENT[$OUT_SPI]}" "${TOP[$OUT_SPI]:-0}"
-	equal XO-CTR-3 "$kind: told as the highest number received, and how many are in the window" \
+	top=${TOP[$OUT_SPI]:-0}
+	equal XO-CTR-2 "$kind: told as the last number sent; the last one on the wire was $top" \
+		"${SENT[$OUT_SPI]}" "$top"
+	equal XO-CTR-3 \
+		"$kind: told as the highest number received, and how many are in the window" \
 		"${RECEIVED[$IN_SPI]} ${WINDOW[$IN_SPI]}" "${TOP[$IN_SPI]:-0} ${FRAMES[$IN_SPI]:-0}"
 	equal XO-CTR-4 "$kind: packets, out and in" \
-		"${PACKETS[$OUT_SPI]}, ${PACKETS[$IN_SPI]}" "${FRAMES[$OUT_SPI]:-0}, ${FRAMES[$IN_SPI]:-0}"
+		"${PACKETS[$OUT_SPI]}, ${PACKETS[$IN_SPI]}" \
+		"${FRAMES[$OUT_SPI]:-0}, ${FRAMES[$IN_SPI]:-0}"
 }
 
 # Back onto the device under the keys that it had.

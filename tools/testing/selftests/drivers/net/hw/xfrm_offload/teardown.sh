@@ -82,14 +82,17 @@ teardown_kinds()
 {
 	local wanted
 
-	for wanted in "packet transport v4" "packet tunnel v6" "crypto tunnel v4" "crypto transport v6"; do
+	for wanted in "packet transport v4" "packet tunnel v6" \
+		"crypto tunnel v4" "crypto transport v6"; do
 		printf '%s\n' "${KINDS[@]}" | grep -x "$wanted"
 	done
 }
 
 policies_of_flows()
 {
-	spd local | jq '[.[] | select((.sel.src // .src // "") | tostring | test("^(198[.]18[.]|2001:2:0:[12]:)"))
+	spd local | jq '[.[]
+		| select((.sel.src // .src // "") | tostring
+			| test("^(198[.]18[.]|2001:2:0:[12]:)"))
 		| select(.offload | not)] | length'
 }
 
@@ -114,7 +117,7 @@ keys_are_gone() # ID
 # Under traffic, to the moment when everything was told. Flows stay.
 lose() # CAUSE
 {
-	local id=XO-${ID_OF[$1]} kinds=() sas n
+	local id=XO-${ID_OF[$1]} kinds=() sas n filter
 
 	mapfile -t kinds < <(teardown_kinds)
 	((${#kinds[@]})) || kinds=("${KINDS[0]}")
@@ -138,42 +141,50 @@ lose() # CAUSE
 	# New sockets, beside those that were open.
 	for n in $(flow_numbers); do
 		ping_count local "$n" 4 0.05
-		equal "$id-4" "$(kind_of "$n"): pings that are answered after the device went" "$ANSWERS" 0
+		equal "$id-4" "$(kind_of "$n"): pings that are answered after the device went" \
+			"$ANSWERS" 0
 		is_invalid "$id-3" "$n" "$1"
 	done
 	equal "$id-4" "policies that are there, in software" "$(policies_of_flows)" "$sas"
-	equal "$id-5" "hard EXPIREs that name the device" \
-		"$(heard_count ".event == \"expire-sa\" and .hard and .sa.invalid.dev == \"$NETIF\"")" "$sas"
+	filter=".event == \"expire-sa\" and .hard and .sa.invalid.dev == \"$NETIF\""
+	equal "$id-5" "hard EXPIREs that name the device" "$(heard_count "$filter")" "$sas"
 	good "$id-1" "taken under traffic, with $sas SAs: $(printf '%s, ' "${kinds[@]}")both ways"
 }
 
 is_invalid() # ID N CAUSE
 {
+	local out in
+
 	spis_of "$2"
-	equal "$1" "$(kind_of "$2"), out and in" \
-		"${STATE[$OUT_SPI]:-gone} ${REASON[$OUT_SPI]:-}, ${STATE[$IN_SPI]:-gone} ${REASON[$IN_SPI]:-}" \
+	out="${STATE[$OUT_SPI]:-gone} ${REASON[$OUT_SPI]:-}"
+	in="${STATE[$IN_SPI]:-gone} ${REASON[$IN_SPI]:-}"
+	equal "$1" "$(kind_of "$2"), out and in" "$out, $in" \
 		"invalid ${REASON_OF[$3]}, invalid ${REASON_OF[$3]}"
 }
 
 # New SAs in the place of the INVALID ones, as a key manager does.
 works_again() # CAUSE
 {
-	local id=XO-${ID_OF[$1]}-7 n dir
+	local id=XO-${ID_OF[$1]}-7 n kind dir
 
 	for n in $(flow_numbers); do
-		QUIET=1 tried rekey "$n" 1 || { bad "$id" "$(kind_of "$n"): $COMMAND_TRIED: $SAID"; continue; }
+		kind=$(kind_of "$n")
+		QUIET=1 tried rekey "$n" 1 ||
+			{ bad "$id" "$kind: $COMMAND_TRIED: $SAID"; continue; }
 		for dir in out in; do
-			[[ $(kind_of "$n") != packet* ]] || QUIET=1 tried policy local update "$n" "$dir" ||
-				bad "$id" "$(kind_of "$n"): $COMMAND_TRIED: $SAID"
+			[[ $kind != packet* ]] ||
+				QUIET=1 tried policy local update "$n" "$dir" ||
+				bad "$id" "$kind: $COMMAND_TRIED: $SAID"
 		done
 		pings "$n"
-		equal "$id" "$(kind_of "$n"): new SAs on the device, pings that are answered, of 4" "$ANSWERS" 4
+		equal "$id" "$kind: new SAs on the device, pings that are answered, of 4" \
+			"$ANSWERS" 4
 	done
 }
 
 group_teardown() # CAUSE
 {
-	local id=XO-${ID_OF[$1]} why n told=''
+	local id=XO-${ID_OF[$1]} why n what sent top told=''
 
 	why=$(cause_lacks "$1")
 	if [[ $why || " $TEARDOWNS " != *" $1 "* ]]; then
@@ -197,8 +208,9 @@ group_teardown() # CAUSE
 		spis_of "$n"
 		[[ ${EXACT[$OUT_SPI]:-} == true ]] || continue
 		told=yes
-		expect "$id-6" "$(kind_of "$n"): the last number told is ${SENT[$OUT_SPI]}, the last on the wire was ${TOP[$OUT_SPI]:-0}" \
-			test "${TOP[$OUT_SPI]:-0}" -le "${SENT[$OUT_SPI]}"
+		sent=${SENT[$OUT_SPI]} top=${TOP[$OUT_SPI]:-0}
+		what="the last number told is $sent, the last on the wire was $top"
+		expect "$id-6" "$(kind_of "$n"): $what" test "$top" -le "$sent"
 	done
 	[[ $told ]] || lack "$id-6" "no counters are exact"
 }

@@ -34,7 +34,7 @@ flow_for() # ID FLOW-WORDS...
 
 traffic_flows()
 {
-	local offload mode family name
+	local offload mode family name words
 
 	PURPOSE=()
 	for name in "${KINDS[@]}"; do
@@ -56,7 +56,8 @@ traffic_flows()
 		fi
 		flow_for XO-ESN-1 "$mode" "$family" "$offload:none" gcm-128 esn ||
 			bad XO-ESN-1 "$offload: $WHY"
-		SA_WORDS="replay-seq $NEAR_WRAP replay-seq-hi 0 replay-oseq $NEAR_WRAP replay-oseq-hi 0" \
+		words="replay-seq $NEAR_WRAP replay-seq-hi 0"
+		SA_WORDS="$words replay-oseq $NEAR_WRAP replay-oseq-hi 0" \
 			flow_for XO-ESN-2 "$mode" "$family" "$offload:none" gcm-128 esn ||
 			bad XO-ESN-2 "$offload: $WHY"
 	done < <(first_kinds)
@@ -137,7 +138,7 @@ in_udp()
 # What the SAs of flow N counted, against the wire.
 counted() # N
 {
-	local n=$1 kind id spi way least
+	local n=$1 kind id spi way least length most what
 
 	flow "$n"
 	kind="$OFFLOAD_local $MODE $FAMILY"
@@ -153,17 +154,19 @@ counted() # N
 		equal "$id" "$kind: packets of the $way SA" "${PACKETS[$spi]}" "${FRAMES[$spi]:-0}"
 		# Of what was lost the size is not known.
 		((BACK_BY[$n] == SENT_BY[$n])) || continue
-		if ((LENGTHS[$spi] >= least && LENGTHS[$spi] <= ${BYTES[$spi]:-0})); then
-			good "$id" "$kind: ${LENGTHS[$spi]} bytes $way: the packets carry $least, as ESP they have ${BYTES[$spi]}"
+		length=${LENGTHS[$spi]} most=${BYTES[$spi]:-0}
+		what="the packets carry $least, as ESP they have $most"
+		if ((length >= least && length <= most)); then
+			good "$id" "$kind: $length bytes $way: $what"
 		else
-			bad "$id" "$kind: ${LENGTHS[$spi]} bytes $way: the packets carry $least, as ESP they have ${BYTES[$spi]:-0}"
+			bad "$id" "$kind: $length bytes $way: $what"
 		fi
 	done
 }
 
 group_traffic()
 {
-	local n i=2 kind filters=() failed="$UNVERIFIED" out
+	local n i=2 kind filters=() failed="$UNVERIFIED" out seen
 
 	traffic_flows || return
 	witness traffic || { WHY="the witness cannot record"; return; }
@@ -192,21 +195,25 @@ group_traffic()
 	for n in $(flow_numbers); do
 		kind=$(kind_of "$n")
 		spis_of "$n"
-		out="${FRAMES[$OUT_SPI]:-0} of ${SENT_BY[$n]} packets left as ESP, ${BACK_BY[$n]} answers came back"
+		out="${FRAMES[$OUT_SPI]:-0} of ${SENT_BY[$n]} packets left as ESP,"
+		out+=" ${BACK_BY[$n]} answers came back"
 		case ${PURPOSE[$n]} in
 		XO-OUT-1)
 			equal XO-OUT-1 "$kind: of ${SENT_BY[$n]} packets tshark verified" \
 				"${COUNTS[i]}" "${SENT_BY[$n]}"
-			equal XO-IN-1 "$kind: of ${COUNTS[i + 1]} frames that tshark verified came through" \
-				"${BACK_BY[$n]}" "${COUNTS[i + 1]}"
-			((COUNTS[i + 1])) || bad XO-IN-1 "$kind: the peer had nothing to answer"
+			seen=${COUNTS[i + 1]}
+			equal XO-IN-1 "$kind: of $seen frames that tshark verified came through" \
+				"${BACK_BY[$n]}" "$seen"
+			((seen)) || bad XO-IN-1 "$kind: the peer had nothing to answer"
 			counted "$n" ;;
 		XO-ESN-2)
-			expect XO-ESN-2 "$kind: ${BACK_BY[$n]} of ${SENT_BY[$n]} answers, the last number sent was ${SENT[$OUT_SPI]}" \
+			out="${BACK_BY[$n]} of ${SENT_BY[$n]} answers"
+			expect XO-ESN-2 "$kind: $out, the last number sent was ${SENT[$OUT_SPI]}" \
 				test "${BACK_BY[$n]}" = "${SENT_BY[$n]}" ;;
 		*)
 			expect "${PURPOSE[$n]}" "$kind ${FLOWS[n]##*:none }: $out" \
-				test "${FRAMES[$OUT_SPI]:-0} ${BACK_BY[$n]}" = "${SENT_BY[$n]} ${SENT_BY[$n]}" ;;
+				test "${FRAMES[$OUT_SPI]:-0} ${BACK_BY[$n]}" = \
+				"${SENT_BY[$n]} ${SENT_BY[$n]}" ;;
 		esac
 		((i += 2))
 	done
@@ -228,8 +235,8 @@ resend() # copy|forge: of each flow what remote sent in the recording "before"
 		spis+=("$IN_SPI")
 	done
 	step "remote\$ resend.py $1 $REMOTE_IF 3 SPI..."
-	RESENT=$(INPUT=1 on remote python3 -c "$(<"$SUITE/resend.py")" "$1" "$REMOTE_IF" 3 "${spis[@]}" \
-		<"$SCRATCH/before.pcap")
+	RESENT=$(INPUT=1 on remote python3 -c "$(<"$SUITE/resend.py")" \
+		"$1" "$REMOTE_IF" 3 "${spis[@]}" <"$SCRATCH/before.pcap")
 	: "${RESENT:=0}"
 }
 
@@ -349,7 +356,8 @@ group_inbound()
 	witness before || { WHY="the witness cannot record"; return; }
 	for n in $(flow_numbers); do
 		ping_count remote "$n" 3 1
-		((ANSWERS == 3)) || { WHY="$(kind_of "$n"): $ANSWERS of 3 requests of the peer are answered"; }
+		((ANSWERS == 3)) ||
+			WHY="$(kind_of "$n"): $ANSWERS of 3 requests of the peer are answered"
 	done
 	capture_end before && fetch before && capture_end before-fallback || return
 	refused_is_counted replay failed \
