@@ -21,7 +21,7 @@ HERE=${LIB%/lib}
 # NAMES_IN to their process, as the second run does.
 if ((EUID == 0)) && [[ -f $0 && ${NAMES_IN:-} != "$$" ]]; then
 	NAMES_IN=$$ exec unshare --mount sh -c 'mkdir -p /run/netns &&
-		mount -t tmpfs tmpfs /run/netns && exec "$@"' - "$BASH" "$0" "$@"
+		mount -t tmpfs none /run/netns && exec "$@"' - "$BASH" "$0" "$@"
 fi
 # Where kselftest builds the programs in C, and xfrmctl.
 PATH=$HERE:$PATH
@@ -45,31 +45,42 @@ step()
 
 # --- TAP -------------------------------------------------------------------
 
-declare -r KSFT_FAIL=1 KSFT_SKIP=4
-TESTS=0 FAILED=0 SKIPPED=0
-
-tap_header() { echo "TAP version 13"; }
-
-ok() { echo "ok $((++TESTS)) $*"; }
-
-not_ok()
-{
-	((++FAILED))
-	echo "not ok $((++TESTS)) $*"
+# The kernel's helpers: in its tree, where kselftest is installed, or by PATH.
+# shellcheck source=/dev/null
+PATH=$HERE/../../kselftest:$HERE/../../../../kselftest:$PATH . ktap_helpers.sh || {
+	echo "1..0 # SKIP there is no ktap_helpers.sh: run this in the kernel's tree"
+	exit 4
 }
 
+# They leave names behind, and words of a text as patterns to the shell.
+ktap() # HELPER ARGUMENT...
+{
+	local - result description directive
+
+	set -f
+	"$@"
+}
+
+tap_header() { ktap_print_header; }
+ok() { ktap ktap_test_pass "$*"; }
+not_ok() { ktap ktap_test_fail "$*"; }
+
+# With the reason, which the helper for it does not take.
 skip() # WHAT WHY...
 {
-	((++SKIPPED))
-	echo "ok $((++TESTS)) $1 # SKIP ${*:2}"
+	ktap __ktap_test ok "$1" "SKIP ${*:2}"
+	((++KTAP_CNT_SKIP))
 }
 
 # The whole program cannot run here.
 skip_all() # WHY...
 {
-	echo "1..0 # SKIP $*"
+	ktap ktap_skip_all "$*"
 	exit "$KSFT_SKIP"
 }
+
+# The plan comes last, as what is tested depends on what there is.
+plan() { ktap_set_plan $((KTAP_TESTNO - 1)); }
 
 check() # WHAT COMMAND...
 {
@@ -101,10 +112,8 @@ finish()
 {
 	kernel_log_is_clean && ok "kernel log is clean" ||
 		not_ok "kernel log is clean"
-	echo "1..$TESTS"
-	echo "# Totals: pass:$((TESTS - FAILED - SKIPPED)) fail:$FAILED xfail:0 xpass:0 skip:$SKIPPED error:0"
-	((FAILED == 0)) || exit "$KSFT_FAIL"
-	exit 0
+	plan
+	ktap_finished
 }
 
 kernel_log() { dmesg | tail -n "+$((LOG_START + 1))"; }
@@ -112,8 +121,9 @@ kernel_log() { dmesg | tail -n "+$((LOG_START + 1))"; }
 kernel_log_is_clean()
 {
 	local bad
-	bad=$(kernel_log | grep -E \
-		'WARNING:|BUG:|Oops|refcount_t:|waiting for .* to become free|possible (recursive|circular)|suspicious RCU|leaked reference|scheduling while atomic')
+	bad=$(kernel_log | grep -E -e 'WARNING:|BUG:|Oops|refcount_t:|leaked reference' \
+		-e 'waiting for .* to become free|possible (recursive|circular)' \
+		-e 'suspicious RCU|scheduling while atomic')
 	[[ -z $bad ]] && return
 	note "the kernel logged:"
 	kernel_log | tail -n 60 | sed 's/^/#   /'

@@ -44,7 +44,8 @@ configure()
 {
 	read_config "$SUITE/net.config"
 	: "${NETIF:=}" "${LOCAL_V4:=}" "${REMOTE_V4:=}" "${LOCAL_V6:=}" "${REMOTE_V6:=}"
-	: "${REMOTE_TYPE:=}" "${REMOTE_ARGS:=}" "${DEVICE_BACK:=}" "${KEYS_LEFT:=}" "${REPORT_DATE:=}"
+	: "${REMOTE_TYPE:=}" "${REMOTE_ARGS:=}" "${REPORT_DATE:=}"
+	: "${DEVICE_BACK:=}" "${KEYS_LEFT:=}"
 	: "${CYCLES:=1000}" "${CAPACITY:=4096}" "${MOVES:=40}"
 	: "${TEARDOWNS:=down feature move unbind remove}" "${TEST_GROUPS:=${ALL_GROUPS[*]}}"
 	[[ ! ${VERBOSE:-} ]] && QUIET=1
@@ -94,7 +95,8 @@ state_the_facts()
 	fact firmware "$(device_word firmware-version)"
 	fact bus "${BUS:-none}"
 	fact "address on the bus" "${BUS_ID:-none}"
-	fact features "$(ethtool -k "$NETIF" | sed -nE 's/^(esp-hw-offload|esp-tx-csum-hw-offload|tx-esp-segmentation): /\1 /p' |
+	fact features "$(ethtool -k "$NETIF" | sed -nE \
+		's/^(esp-hw-offload|esp-tx-csum-hw-offload|tx-esp-segmentation): /\1 /p' |
 		paste -sd, | sed 's/,/, /g')"
 	fact kernel "$(uname -srm)"
 	fact "remote end" "$REMOTE_TYPE, interface $REMOTE_IF"
@@ -111,7 +113,8 @@ group_log()
 	if kernel_log_is_clean; then
 		good XO-LOG-1 "nothing in $(kernel_log | wc -l) lines"
 	else
-		bad XO-LOG-1 "$(kernel_log | grep -m 1 -E 'WARNING:|BUG:|Oops|refcount_t:|waiting for')"
+		bad XO-LOG-1 "$(kernel_log |
+			grep -m 1 -E 'WARNING:|BUG:|Oops|refcount_t:|waiting for')"
 	fi
 }
 
@@ -153,15 +156,15 @@ look_for_the_remote
 interface_save
 set_feature on 2>/dev/null
 state_the_facts
-ends_up || { not_ok "the ends reach each other"; echo "1..$TESTS"; exit "$KSFT_FAIL"; }
+ends_up || { not_ok "the ends reach each other"; plan; exit "$KSFT_FAIL"; }
 for group in "${ALL_GROUPS[@]}"; do
 	run_group "$group"
 done
 python3 "$SUITE/report.py" "$SUITE/requirements.tsv" "$OUT" ||
 	not_ok "the report is written"
-echo "1..$TESTS"
-echo "# Totals: pass:$((TESTS - FAILED - SKIPPED)) fail:$FAILED xfail:0 xpass:0 skip:$SKIPPED error:0"
+plan
+ktap_print_totals
 [[ $OUT == "$SCRATCH" ]] || note "report: $OUT/report.md, $OUT/report.json"
-((FAILED == 0)) || exit "$KSFT_FAIL"
-((TESTS > SKIPPED)) || exit "$KSFT_SKIP"
+((KTAP_CNT_FAIL == 0)) || exit "$KSFT_FAIL"
+((KTAP_CNT_PASS)) || exit "$KSFT_SKIP"
 exit 0
