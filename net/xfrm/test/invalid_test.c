@@ -79,6 +79,47 @@ static void invalid_names_no_device(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
+/* What user space reads of an INVALID SA: why, where it was, and whether its
+ * numbers are those of its last packet.
+ */
+static void invalid_says_why(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	struct nlattr *attrs[XFRMA_INVALID_EXACT + 1];
+	const struct nlattr *nest;
+	struct sk_buff *skb;
+	int exact;
+
+	fake_unbind(XFRM_INVALID_FEATURE_OFF);
+	for (exact = 0; exact < 2; exact++) {
+		skb = nlmsg_new(xfrm_invalid_size(x), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		x->invalid.exact = exact;
+		KUNIT_EXPECT_EQ(test, xfrm_invalid_put(skb, x), 0);
+		nest = (const struct nlattr *)skb->data;
+		KUNIT_ASSERT_TRUE(test, nla_ok(nest, skb->len));
+		KUNIT_EXPECT_EQ(test, nla_type(nest), XFRMA_INVALID);
+		KUNIT_ASSERT_EQ(test,
+				nla_parse_nested_deprecated(attrs,
+							    XFRMA_INVALID_EXACT,
+							    nest, NULL, NULL),
+				0);
+		KUNIT_ASSERT_NOT_NULL(test, attrs[XFRMA_INVALID_REASON]);
+		KUNIT_EXPECT_EQ(test, nla_get_u32(attrs[XFRMA_INVALID_REASON]),
+				XFRM_INVALID_FEATURE_OFF);
+		KUNIT_ASSERT_NOT_NULL(test, attrs[XFRMA_INVALID_IFINDEX]);
+		KUNIT_EXPECT_EQ(test, nla_get_u32(attrs[XFRMA_INVALID_IFINDEX]),
+				fake.dev->ifindex);
+		KUNIT_ASSERT_NOT_NULL(test, attrs[XFRMA_INVALID_IFNAME]);
+		KUNIT_EXPECT_STREQ(test,
+				   nla_data(attrs[XFRMA_INVALID_IFNAME]),
+				   fake.dev->name);
+		KUNIT_EXPECT_EQ(test, !!attrs[XFRMA_INVALID_EXACT], exact);
+		kfree_skb(skb);
+	}
+	fake_drop_state(x);
+}
+
 /* Packets find an SA in the state caches too. */
 static void invalid_is_in_no_cache(struct kunit *test)
 {
@@ -163,6 +204,7 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(unbind_after_publish_is_told),
 	KUNIT_CASE(added_as_invalid_is_told),
 	KUNIT_CASE(invalid_names_no_device),
+	KUNIT_CASE(invalid_says_why),
 	KUNIT_CASE(invalid_is_in_no_cache),
 	KUNIT_CASE(fence_says_why_first),
 	KUNIT_CASE(software_fence_says_why_first),

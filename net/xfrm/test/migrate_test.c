@@ -563,6 +563,27 @@ static void migrate_carries_the_counters(struct kunit *test)
 	}
 }
 
+/* What the device reports after the clone was made, with ESN */
+static void migrate_carries_the_numbers_of_esn(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert_real(test, SPI(0), REQID,
+					       XFRM_DEV_OFFLOAD_PACKET), *xc;
+	struct xfrm_user_migrate_state um = migrate_away(x);
+	const char *said;
+
+	x->props.flags |= XFRM_STATE_ESN;
+	fake_replay_esn(test, x, 32);
+	fake.seq = 0x100000029;
+	um.flags = XFRM_MIGRATE_STATE_CLEAR_OFFLOAD;
+	KUNIT_EXPECT_EQ(test, migrate_state(test, &um, &said), 0);
+	xc = fake_lookup(ELSEWHERE, SPI(0));
+	KUNIT_ASSERT_NOT_NULL(test, xc);
+	KUNIT_EXPECT_EQ(test, xc->replay_esn->oseq, 0x29);
+	KUNIT_EXPECT_EQ(test, xc->replay_esn->oseq_hi, 1);
+	xfrm_state_put(xc);
+	xfrm_state_put(x);
+}
+
 /* --- what listeners are told */
 
 static struct socket *listener(struct kunit *test)
@@ -761,6 +782,7 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(migrate_of_a_suspended_one),
 	KUNIT_CASE(migrate_of_a_suspended_one_that_is_not_exact),
 	KUNIT_CASE(migrate_carries_the_counters),
+	KUNIT_CASE(migrate_carries_the_numbers_of_esn),
 	KUNIT_CASE(migrate_says_that_a_listener_missed_it),
 	KUNIT_CASE_PARAM(migrate_is_told, told_gen_params),
 	{}

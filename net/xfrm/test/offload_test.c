@@ -88,6 +88,85 @@ static void what_software_does_is_taken(struct kunit *test)
 	}
 }
 
+/* Nor is a driver asked for what it is not told about. */
+struct untold_param {
+	const char *name;
+	u32 extra_flags;
+	u8 flags, offload;
+	u32 if_id;
+	int err;
+};
+
+static const struct untold_param untold_params[] = {
+	{ "nothing" },
+	{ "dont-encap-dscp", XFRM_SA_XFLAG_DONT_ENCAP_DSCP, .err = -EINVAL },
+	{ "decap-dscp", .flags = XFRM_STATE_DECAP_DSCP, .err = -EINVAL },
+	{ "noecn, outbound", .flags = XFRM_STATE_NOECN },
+	{ "noecn, inbound", .flags = XFRM_STATE_NOECN,
+	  .offload = XFRM_OFFLOAD_INBOUND, .err = -EINVAL },
+	{ "if_id, outbound", .if_id = 7 },
+	{ "if_id, inbound", .if_id = 7, .offload = XFRM_OFFLOAD_INBOUND,
+	  .err = -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(untold, untold_params, name);
+
+static void what_no_driver_hears_is_refused(struct kunit *test)
+{
+	const struct untold_param *p = test->param_value;
+	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
+	u8 dir = p->offload ? XFRM_POLICY_IN : XFRM_POLICY_OUT;
+	struct xfrm_state *x = fake_real_state(test, SPI(0), REQID);
+	struct xfrm_policy *xp = fake_policy_alloc(test);
+	struct netlink_ext_ack extack = {};
+
+	fake_register(test, fake.dev);
+	xuo.ifindex = fake.dev->ifindex;
+	xp->if_id = p->if_id;
+	KUNIT_EXPECT_EQ(test,
+			xfrm_dev_policy_add(&init_net, xp, &xuo, dir, NULL),
+			p->if_id ? p->err : 0);
+	fake_drop_policy(xp);
+
+	xuo.flags |= p->offload;
+	x->props.mode = XFRM_MODE_TUNNEL;
+	x->props.extra_flags = p->extra_flags;
+	x->props.flags = p->flags;
+	x->if_id = p->if_id;
+	KUNIT_EXPECT_EQ(test, xfrm_dev_state_add(&init_net, x, &xuo, &extack),
+			p->err);
+	KUNIT_EXPECT_EQ(test, fake.state_add, !p->err);
+	KUNIT_EXPECT_EQ(test, !!extack._msg, !!p->err);
+	fake_drop_state(x);
+	fake_unregister();
+}
+
+static void device_without_offload_is_named(struct kunit *test)
+{
+	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
+	struct xfrm_state *x = fake_real_state(test, SPI(0), REQID);
+	struct xfrm_policy *xp = fake_policy_alloc(test);
+	struct netlink_ext_ack extack = {};
+
+	fake.dev->xfrmdev_ops = NULL;
+	fake.dev->features &= ~NETIF_F_HW_ESP;
+	fake_register(test, fake.dev);
+	xuo.ifindex = fake.dev->ifindex;
+	KUNIT_EXPECT_EQ(test, xfrm_dev_state_add(&init_net, x, &xuo, &extack),
+			-EINVAL);
+	KUNIT_EXPECT_NOT_NULL(test,
+			      strstr(extack._msg ?: "", fake.dev->name));
+	extack._msg = NULL;
+	KUNIT_EXPECT_EQ(test,
+			xfrm_dev_policy_add(&init_net, xp, &xuo,
+					    XFRM_POLICY_OUT, &extack), -EINVAL);
+	KUNIT_EXPECT_NOT_NULL(test,
+			      strstr(extack._msg ?: "", fake.dev->name));
+	fake_drop_state(x);
+	fake_drop_policy(xp);
+	fake_unregister();
+}
+
 static void delete_then_free(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -425,6 +504,8 @@ static void deletion_tells_the_last_use(struct kunit *test)
 static struct kunit_case offload_cases[] = {
 	KUNIT_CASE_PARAM(only_what_works_is_taken, suit_gen_params),
 	KUNIT_CASE(what_software_does_is_taken),
+	KUNIT_CASE_PARAM(what_no_driver_hears_is_refused, untold_gen_params),
+	KUNIT_CASE(device_without_offload_is_named),
 	KUNIT_CASE(delete_then_free),
 	KUNIT_CASE(add_refused_leaves_nothing),
 	KUNIT_CASE(add_of_a_broken_sa),

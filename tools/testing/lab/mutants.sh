@@ -96,7 +96,7 @@ build() { # LOG
 run_kunit() { # OUTPUT
 	local guest=("$BUILD/um/linux" mem=256M "uml_dir=$1/uml" con=null "con0=null,fd:1" console=tty0 panic=-1 noreboot)
 
-	timeout -k 5 60 "${guest[@]}" loglevel=7 kunit.enable=1 kunit_shutdown=poweroff </dev/null >"$1/kernel.log" 2>&1
+	timeout -k 5 30 "${guest[@]}" loglevel=7 kunit.enable=1 kunit_shutdown=poweroff </dev/null >"$1/kernel.log" 2>&1
 	case $? in
 	124 | 137) echo hangs ;;
 	*) grep -aq 'reboot: Power down' "$1/kernel.log" || echo "the guest died" ;;
