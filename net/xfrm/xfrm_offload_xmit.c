@@ -347,6 +347,16 @@ static bool xfrm_packet_offload_leads(struct net_device *live,
 	return above;
 }
 
+/* A VLAN on top of another one. */
+static bool xfrm_packet_offload_nested(const struct net_device *vlan)
+{
+#if IS_ENABLED(CONFIG_VLAN_8021Q)
+	return is_vlan_dev(vlan_dev_priv(vlan)->real_dev);
+#else
+	return false;
+#endif
+}
+
 /* Hardware looks behind one 802.1Q tag, which it inserts itself. */
 static int xfrm_packet_offload_way(struct net_device *live,
 				   struct net_device *real_dev,
@@ -360,7 +370,7 @@ static int xfrm_packet_offload_way(struct net_device *live,
 
 	if (is_vlan_dev(dev) &&
 	    (vlan_dev_vlan_proto(dev) != htons(ETH_P_8021Q) ||
-	     is_vlan_dev(vlan_dev_priv(dev)->real_dev) ||
+	     xfrm_packet_offload_nested(dev) ||
 	     !(live->features & NETIF_F_HW_VLAN_CTAG_TX)))
 		return -EOPNOTSUPP;
 

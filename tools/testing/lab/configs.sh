@@ -27,6 +27,7 @@ no-esp4-offload  INET_ESP_OFFLOAD=n
 no-migrate       NET_KEY_MIGRATE=n XFRM_MIGRATE=n
 no-sub-policy    XFRM_SUB_POLICY=n
 no-lsm           SECURITY_NETWORK_XFRM=n
+no-vlan          VLAN_8021Q=n
 random
 '
 # What the modular kernel has to pass.
