@@ -79,9 +79,72 @@ static void only_converted_policies_are_replaced(struct kunit *test)
 	xfrm_policy_destroy(xp);
 }
 
+/* A device follows its own policies, whatever software prefers: an offloaded
+ * policy wins over those in software, and among offloaded ones priority decides,
+ * not how they are hashed.
+ */
+struct rank_param {
+	const char *name;
+	struct {
+		u32 priority;
+		bool offloaded;
+	} exact, inexact;
+	bool exact_wins;
+};
+
+static const struct rank_param rank_params[] = {
+	{ "software", { 100 }, { 1 }, false },
+	{ "exact one offloaded", { 100, true }, { 1 }, true },
+	{ "inexact one offloaded", { 1 }, { 100, true }, false },
+	{ "both, exact one better", { 1, true }, { 100, true }, true },
+	{ "both, inexact one better", { 100, true }, { 1, true }, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(rank, rank_params, name);
+
+static struct xfrm_policy *rank_policy(struct kunit *test, u32 priority,
+				       bool offloaded, u8 prefixlen)
+{
+	struct xfrm_policy *pol = fake_policy_alloc(test);
+
+	pol->priority = priority;
+	pol->offload_first = offloaded;
+	pol->selector.family = AF_INET;
+	pol->selector.saddr.a4 = HERE;
+	pol->selector.daddr.a4 = THERE;
+	pol->selector.prefixlen_s = prefixlen;
+	pol->selector.prefixlen_d = prefixlen;
+	KUNIT_ASSERT_EQ(test, xfrm_policy_insert(XFRM_POLICY_OUT, pol, 1), 0);
+
+	return pol;
+}
+
+static void offloaded_policies_win(struct kunit *test)
+{
+	const struct rank_param *p = test->param_value;
+	struct xfrm_policy *exact, *inexact, *found;
+	struct flowi fl = {
+		.u.ip4.saddr = HERE,
+		.u.ip4.daddr = THERE,
+	};
+
+	exact = rank_policy(test, p->exact.priority, p->exact.offloaded, 32);
+	inexact = rank_policy(test, p->inexact.priority, p->inexact.offloaded,
+			      24);
+	found = xfrm_policy_lookup(&init_net, &fl, AF_INET, XFRM_POLICY_OUT, 0);
+	KUNIT_EXPECT_PTR_EQ(test, found, p->exact_wins ? exact : inexact);
+	if (!IS_ERR_OR_NULL(found))
+		xfrm_pol_put(found);
+	xfrm_policy_delete(exact, XFRM_POLICY_OUT);
+	xfrm_policy_delete(inexact, XFRM_POLICY_OUT);
+	xfrm_pol_put(exact);
+	xfrm_pol_put(inexact);
+}
+
 static struct kunit_case convert_cases[] = {
 	KUNIT_CASE_PARAM(convert_keeps_the_order, convert_gen_params),
 	KUNIT_CASE(only_converted_policies_are_replaced),
+	KUNIT_CASE_PARAM(offloaded_policies_win, rank_gen_params),
 	{}
 };
 

@@ -418,6 +418,15 @@ static int km_notify(struct xfrm_state *x, const struct km_event *c)
 	return 0;
 }
 
+static int km_notify_policy(struct xfrm_policy *xp, int dir,
+			    const struct km_event *c)
+{
+	if (c->event == XFRM_MSG_UPDPOLICY)
+		fake_km.update_policy++;
+
+	return 0;
+}
+
 static int km_acquire(struct xfrm_state *x, struct xfrm_tmpl *tmpl,
 		      struct xfrm_policy *xp)
 {
@@ -436,6 +445,7 @@ static bool km_alive(const struct km_event *c)
 static struct xfrm_mgr counting_km = {
 	.notify		= km_notify,
 	.acquire	= km_acquire,
+	.notify_policy	= km_notify_policy,
 	.is_alive	= km_alive,
 };
 

@@ -115,7 +115,7 @@ void fake_drop_policy(struct xfrm_policy *xp);
 /* --- SAs in the SAD, and a key manager that counts */
 
 struct fake_km {
-	int acquire, expire;
+	int acquire, expire, update_policy;
 	void (*at_acquire)(struct kunit *test);
 };
 

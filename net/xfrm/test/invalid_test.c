@@ -37,14 +37,18 @@ static void unbind_before_publish_is_not_told(struct kunit *test)
 static void unbind_after_publish_is_told(struct kunit *test)
 {
 	struct xfrm_state *x = fake_sad_state(test);
+	unsigned long counted;
 
 	x->km.state = XFRM_STATE_VOID;
 	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
+	counted = fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+	KUNIT_EXPECT_EQ(test, fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND),
+			counted + 1);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 }
 
@@ -60,6 +64,23 @@ static void added_as_invalid_is_told(struct kunit *test)
 	x->invalid.reason = XFRM_INVALID_TAIL;
 	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+}
+
+/* One that is not in the SPD, or not any more, is not. */
+static void converted_policy_is_told(struct kunit *test)
+{
+	struct xfrm_policy *xp[3];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(xp); i++)
+		xp[i] = fake_policy(test);
+	xp[0]->index = 8 + XFRM_POLICY_OUT;
+	xp[1]->index = xp[0]->index;
+	xp[1]->walk.dead = 1;
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake_km.update_policy, 1);
+	for (i = 0; i < ARRAY_SIZE(xp); i++)
+		fake_drop_policy(xp[i]);
 }
 
 static void invalid_names_no_device(struct kunit *test)
@@ -203,6 +224,7 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(unbind_before_publish_is_not_told),
 	KUNIT_CASE(unbind_after_publish_is_told),
 	KUNIT_CASE(added_as_invalid_is_told),
+	KUNIT_CASE(converted_policy_is_told),
 	KUNIT_CASE(invalid_names_no_device),
 	KUNIT_CASE(invalid_says_why),
 	KUNIT_CASE(invalid_is_in_no_cache),

@@ -690,6 +690,45 @@ static void egress_tells_the_sender(struct kunit *test)
 	fake_drop_state(x);
 }
 
+static int resumed;
+
+static netdev_tx_t resumed_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	resumed++;
+	consume_skb(skb);
+
+	return NETDEV_TX_OK;
+}
+
+/* What asynchronous crypto is done with leaves by a device that is up, and
+ * references it no more.
+ */
+static void resumed_packet_needs_a_device_that_is_up(struct kunit *test)
+{
+	static const struct net_device_ops ops = {
+		.ndo_start_xmit = resumed_xmit,
+	};
+	struct sk_buff *skb;
+	int up;
+
+	fake.dev->netdev_ops = &ops;
+	resumed = 0;
+	for (up = 0; up < 2; up++) {
+		if (up)
+			set_bit(__LINK_STATE_START, &fake.dev->state);
+		skb = alloc_skb(ETH_ZLEN, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		skb->dev = fake.dev;
+		__dev_hold(fake.dev);
+		local_bh_disable();
+		xfrm_dev_resume(skb);
+		local_bh_enable();
+		KUNIT_EXPECT_EQ(test, resumed, up);
+		KUNIT_EXPECT_EQ(test, netdev_refcnt_read(fake.dev), fake.refs);
+	}
+	clear_bit(__LINK_STATE_START, &fake.dev->state);
+}
+
 static struct kunit_case xmit_cases[] = {
 	KUNIT_CASE(packet_of_a_valid_sa_passes),
 	KUNIT_CASE(packet_of_an_invalid_sa_is_dropped),
@@ -719,6 +758,7 @@ static struct kunit_case xmit_cases[] = {
 	KUNIT_CASE(later_fragment_has_no_ports),
 	KUNIT_CASE(unrecorded_packet_is_dropped_once_watched),
 	KUNIT_CASE(egress_tells_the_sender),
+	KUNIT_CASE(resumed_packet_needs_a_device_that_is_up),
 	{}
 };
 
