@@ -25,7 +25,7 @@ void sim_eeprom_mac(const struct sim_card *card, u8 *mac)
 	static const u8 ours[ETH_ALEN] = { 0x02, 0x82, 0x59, 0x90 };
 
 	memcpy(mac, ours, ETH_ALEN);
-	mac[5] = card->slot;
+	mac[5] = card->base.slot;
 }
 
 /**

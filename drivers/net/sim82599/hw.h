@@ -11,7 +11,8 @@
 #include <linux/types.h>
 
 #define SIM_BAR0_SIZE		0x20000		/* the registers */
-#define SIM_BAR3_SIZE		0x4000		/* MSI-X table, pending bits */
+#define SIM_MSIX_BAR		3		/* MSI-X table, pending bits */
+#define SIM_BAR3_SIZE		0x4000
 #define SIM_MSIX_VECTORS	64
 #define SIM_MSIX_PBA		0x2000
 

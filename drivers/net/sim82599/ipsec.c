@@ -41,9 +41,9 @@ static void sim_key_get(struct sim_card *card, const struct sim_sa_key *entry,
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	*key = *entry;
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 }
 
 /**

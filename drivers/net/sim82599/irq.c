@@ -9,15 +9,8 @@
  */
 
 #include <linux/bitfield.h>
-#include <linux/hardirq.h>
-#include <linux/irq.h>
-#include <linux/irqdesc.h>
 
 #include "sim82599.h"
-
-#define MSIX_DATA	2
-#define MSIX_CONTROL	3
-#define   MSIX_MASKED	BIT(0)
 
 /**
  * sim_irq_cause() - set causes; sim_irq_deliver() tells of them
@@ -30,9 +23,9 @@ void sim_irq_cause(struct sim_card *card, u32 causes)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	sim_set_reg(card, EICR, sim_reg(card, EICR) | causes);
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 }
 
 /**
@@ -57,7 +50,7 @@ static u32 sim_irq_take(struct sim_card *card)
 	u32 causes, auto_mask;
 	unsigned long flags;
 
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	causes = sim_reg(card, EICR) & sim_reg(card, EIMS);
 	sim_set_reg(card, EICR,
 		    sim_reg(card, EICR) & ~(causes & sim_reg(card, EIAC)));
@@ -69,27 +62,8 @@ static u32 sim_irq_take(struct sim_card *card)
 	}
 	/* The message for the rest is sent once, until the driver has looked. */
 	sim_set_reg(card, EIMS, sim_reg(card, EIMS) & ~(causes & ~EICR_QUEUES));
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 	return causes;
-}
-
-/*
- * The message is a write of the interrupt's number, see
- * arch/um/drivers/virt-pci.c.
- */
-static void sim_irq_message(struct sim_card *card, unsigned int vector)
-{
-	const u32 *entry = &card->msix[vector * 4];
-	unsigned long flags;
-
-	local_irq_save(flags);
-	if (sim_pci_msix_enabled(card) && sim_pci_may_dma(card) &&
-	    !(entry[MSIX_CONTROL] & MSIX_MASKED) && entry[MSIX_DATA]) {
-		irq_enter();
-		generic_handle_irq(entry[MSIX_DATA]);
-		irq_exit();
-	}
-	local_irq_restore(flags);
 }
 
 /**
@@ -110,5 +84,5 @@ void sim_irq_deliver(struct sim_card *card)
 	if (causes & ~EICR_QUEUES && misc & IVAR_VALID)
 		vectors |= BIT(FIELD_GET(IVAR_VECTOR, misc));
 	for_each_set_bit(vector, &vectors, SIM_MSIX_VECTORS)
-		sim_irq_message(card, vector);
+		simpci_msix_send(&card->base, vector);
 }

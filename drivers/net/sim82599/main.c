@@ -1,33 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The slots of the modelled machine, and what plugs a card into one.
+ * The model of an 82599 as drivers/net/simpci knows it.
  */
 
 #include <linux/init.h>
-#include <linux/mutex.h>
-#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "sim82599.h"
 
-struct sim_card sim_cards[SIM_SLOTS];
+#define SIM_DEVICE	0x10f7	/* KX4 backplane: no PHY, no SFP+ */
 
-/* One plugs or unplugs at a time. */
-static DEFINE_MUTEX(sim_slots_lock);
-
-/*
- * One pass of the card: a batch of each direction, then the interrupts. It
- * goes on while there is something to do, other work of the CPU in between.
- */
-static void sim_run(struct work_struct *work)
+static int sim_plug(struct simpci_card *base)
 {
-	struct sim_card *card = container_of(work, struct sim_card, work);
-	bool more, up;
+	struct sim_card *card = sim_card_of(base);
+	int err;
 
-	if (READ_ONCE(card->gone))
-		return;
+	card->regs = vzalloc(SIM_BAR0_SIZE);
+	card->frame = vmalloc(SIM_FRAME_MAX);
+	if (!card->regs || !card->frame)
+		return -ENOMEM;
+	err = sim_ipsec_init(card);
+	if (err)
+		return err;
+	sim_eeprom_fill(card);
+	sim_ipsec_power_on(card);
+	sim_regs_reset(card);
+	sim_debugfs_add(card);
+	return 0;
+}
 
-	up = sim_wire_up(card);
+static void sim_unplug(struct simpci_card *base)
+{
+	struct sim_card *card = sim_card_of(base);
+
+	sim_ipsec_exit(card);
+	vfree(card->frame);
+	vfree(card->regs);
+}
+
+static u32 sim_read(struct simpci_card *base, unsigned int bar, u32 offset)
+{
+	return bar ? 0 : sim_reg_read(sim_card_of(base), offset);
+}
+
+static void sim_write(struct simpci_card *base, unsigned int bar, u32 offset,
+		      u32 value)
+{
+	if (!bar)
+		sim_reg_write(sim_card_of(base), offset, value);
+}
+
+/* A batch of each direction, then the interrupts */
+static bool sim_run(struct simpci_card *base)
+{
+	struct sim_card *card = sim_card_of(base);
+	bool up = simpci_wire_up(base);
+	bool more;
+
 	if (up != card->link_was_up) {
 		card->link_was_up = up;
 		sim_irq_cause(card, EICR_LSC);
@@ -35,131 +64,51 @@ static void sim_run(struct work_struct *work)
 	more = sim_tx_run(card);
 	more |= sim_rx_run(card);
 	sim_irq_deliver(card);
-	if (more)
-		sim_kick(card);
+	return more;
 }
 
-/**
- * sim_kick() - let the card look at its registers and its wire
- * @card: the card
- *
- * Context: any.
- */
-void sim_kick(struct sim_card *card)
+static bool sim_dma_stopped(const struct simpci_card *base)
 {
-	queue_work(card->wq, &card->work);
+	return sim_reg(container_of_const(base, struct sim_card, base), CTRL) &
+	       CTRL_GIO_DIS;
 }
 
-static void sim_free(struct sim_card *card)
-{
-	if (card->wq)
-		destroy_workqueue(card->wq);
-	card->wq = NULL;
-	sim_ipsec_exit(card);
-	skb_queue_purge(&card->from_wire);
-	vfree(card->trace);
-	vfree(card->frame);
-	vfree(card->regs);
-}
+/* Capabilities are where 9.3 puts them: the driver looks for some itself. */
+static struct simpci_model sim82599 = {
+	.name		= "sim82599",
+	.card_size	= sizeof(struct sim_card),
 
-static int sim_alloc(struct sim_card *card)
-{
-	int err;
+	.vendor		= PCI_VENDOR_ID_INTEL,
+	.device		= SIM_DEVICE,
+	.revision	= 1,
+	.class		= PCI_CLASS_NETWORK_ETHERNET,
+	.bar_size	= {
+		[0] = SIM_BAR0_SIZE,
+		[SIM_MSIX_BAR] = SIM_BAR3_SIZE,
+	},
+	.pm_cap		= 0x40,
+	.msix_cap	= 0x70,
+	.pcie_cap	= 0xa0,
+	.link_cap	= PCI_EXP_LNKCAP_SLS_5_0GB | 8 << 4,
+	.link_status	= PCI_EXP_LNKSTA_CLS_5_0GB | PCI_EXP_LNKSTA_NLW_X8,
+	.msix_vectors	= SIM_MSIX_VECTORS,
+	.msix_bar	= SIM_MSIX_BAR,
+	.msix_pba	= SIM_MSIX_PBA,
+	.frame_max	= SIM_WIRE_MAX,
+	.registers	= sim_trace_names,
 
-	card->regs = vzalloc(SIM_BAR0_SIZE);
-	card->frame = vmalloc(SIM_FRAME_MAX);
-	card->trace = vcalloc(SIM_TRACE, sizeof(*card->trace));
-	card->wq = alloc_workqueue("sim82599-%u", WQ_HIGHPRI | WQ_MEM_RECLAIM,
-				   1, card->slot);
-	if (!card->regs || !card->frame || !card->trace || !card->wq)
-		return -ENOMEM;
-	err = sim_ipsec_init(card);
-	if (err)
-		return err;
-	return sim_wire_add(card);
-}
-
-static int sim_plug_locked(struct sim_card *card)
-{
-	unsigned int slot = card->slot;
-	int err;
-
-	if (card->plugged)
-		return -EBUSY;
-
-	memset(card, 0, sizeof(*card));
-	card->slot = slot;
-	spin_lock_init(&card->lock);
-	skb_queue_head_init(&card->from_wire);
-	INIT_WORK(&card->work, sim_run);
-	err = sim_alloc(card);
-	if (err) {
-		sim_free(card);
-		return err;
-	}
-	sim_eeprom_fill(card);
-	sim_pci_power_on(card);
-	sim_ipsec_power_on(card);
-	sim_regs_reset(card);
-	card->plugged = true;
-	sim_debugfs_add(card);
-	sim_pci_found(card);
-	return 0;
-}
-
-/**
- * sim_plug() - put a card into a slot, and let the bus find it
- * @card: the slot's
- *
- * Return: 0, -EBUSY: there is one already, -ENOMEM, or what the wire's
- * registration says.
- */
-int sim_plug(struct sim_card *card)
-{
-	int err;
-
-	mutex_lock(&sim_slots_lock);
-	err = sim_plug_locked(card);
-	mutex_unlock(&sim_slots_lock);
-	return err;
-}
-
-/**
- * sim_unplug() - pull the card, the driver told or not
- * @card: the slot's
- *
- * The hardware is gone first, as when a card is pulled: the driver
- * finds out by reading ones.
- */
-void sim_unplug(struct sim_card *card)
-{
-	mutex_lock(&sim_slots_lock);
-	if (card->plugged) {
-		WRITE_ONCE(card->gone, true);
-		sim_pci_lost(card);
-		card->plugged = false;
-		sim_debugfs_del(card);
-		/* With @gone set, work that is queued later does nothing. */
-		cancel_work_sync(&card->work);
-		sim_wire_del(card);
-		sim_free(card);
-	}
-	mutex_unlock(&sim_slots_lock);
-}
+	.plug		= sim_plug,
+	.unplug		= sim_unplug,
+	.read		= sim_read,
+	.write		= sim_write,
+	.run		= sim_run,
+	.dma_stopped	= sim_dma_stopped,
+};
 
 static int __init sim82599_init(void)
 {
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < SIM_SLOTS; i++)
-		sim_cards[i].slot = i;
-	err = sim_pci_init();
-	if (err)
-		return err;
-	sim_debugfs_init();
-	return 0;
+	return simpci_add_model(&sim82599);
 }
 
-/* After the bus whose interrupt domain we share. */
+/* After the bus whose interrupt domain simpci uses. */
 late_initcall(sim82599_init);

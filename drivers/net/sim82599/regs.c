@@ -83,7 +83,7 @@ static u32 sim_read_locked(struct sim_card *card, u32 offset)
 	case SWSM:
 		return sim_take_reg(card, offset, value | SWSM_SMBI);
 	case LINKS:
-		return sim_wire_up(card) ? LINKS_UP | LINKS_10G : 0;
+		return simpci_wire_up(&card->base) ? LINKS_UP | LINKS_10G : 0;
 	case MSRWD:
 		/* A backplane: there is no PHY on the MDIO bus. */
 		return 0xffff0000 | (value & 0xffff);
@@ -192,19 +192,18 @@ static bool sim_write_locked(struct sim_card *card, u32 offset, u32 value)
  * @offset: in BAR 0
  *
  * Context: any.
- * Return: its value, all ones if the card is gone.
+ * Return: its value.
  */
 u32 sim_reg_read(struct sim_card *card, u32 offset)
 {
 	unsigned long flags;
-	u32 value = ~0;
+	u32 value;
 
-	if (READ_ONCE(card->gone) || offset >= SIM_BAR0_SIZE)
-		return value;
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	value = sim_read_locked(card, offset);
-	sim_trace_access(card, offset, value, false);
-	spin_unlock_irqrestore(&card->lock, flags);
+	if (sim_is_traced(offset))
+		simpci_trace(&card->base, offset, value, false);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 	return value;
 }
 
@@ -221,12 +220,11 @@ void sim_reg_write(struct sim_card *card, u32 offset, u32 value)
 	unsigned long flags;
 	bool kick;
 
-	if (READ_ONCE(card->gone) || offset >= SIM_BAR0_SIZE)
-		return;
-	spin_lock_irqsave(&card->lock, flags);
-	sim_trace_access(card, offset, value, true);
+	spin_lock_irqsave(&card->base.lock, flags);
+	if (sim_is_traced(offset))
+		simpci_trace(&card->base, offset, value, true);
 	kick = sim_write_locked(card, offset, value);
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 	if (kick)
-		sim_kick(card);
+		simpci_kick(&card->base);
 }

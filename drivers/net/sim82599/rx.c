@@ -130,7 +130,7 @@ static bool sim_rx_ring(struct sim_card *card, struct sim_rx_ring *ring)
 	if (!ring->count || ring->head >= ring->count ||
 	    ring->tail >= ring->count || !ring->buffer)
 		return false;
-	ring->desc = sim_dma(card, base, ring->count * sizeof(*ring->desc));
+	ring->desc = simpci_dma(&card->base, base, ring->count * sizeof(*ring->desc));
 	return ring->desc;
 }
 
@@ -147,7 +147,7 @@ static void sim_rx_write(struct sim_card *card, struct sim_rx_ring *ring,
 	for (from = 0; from < skb->len; from += part) {
 		part = min(skb->len - from, ring->buffer);
 		desc = ring->desc + ring->head;
-		buffer = sim_dma(card, le64_to_cpu(desc->read.packet), part);
+		buffer = simpci_dma(&card->base, le64_to_cpu(desc->read.packet), part);
 		if (buffer)
 			memcpy(buffer, skb->data + from, part);
 		desc->done.type = cpu_to_le16(type);
@@ -171,7 +171,7 @@ static bool sim_rx_ready(const struct sim_card *card)
 	return sim_reg(card, RXCTRL) & RXCTRL_RXEN &&
 	       !(sim_reg(card, SECRXCTRL) & SECRXCTRL_RX_DIS) &&
 	       sim_reg(card, sim_rxq(SIM_RX_QUEUE, RXDCTL)) & RXDCTL_ENABLE &&
-	       sim_pci_may_dma(card);
+	       simpci_may_dma(&card->base);
 }
 
 /* Returns false if there is no ring, or too little room in it. */
@@ -182,7 +182,7 @@ static bool sim_rx_put(struct sim_card *card, const struct sk_buff *skb,
 	unsigned long flags;
 	bool room;
 
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	room = sim_rx_ready(card) && sim_rx_ring(card, &ring) &&
 	       (ring.tail + ring.count - ring.head) % ring.count >=
 		       DIV_ROUND_UP(skb->len, ring.buffer);
@@ -190,7 +190,7 @@ static bool sim_rx_put(struct sim_card *card, const struct sk_buff *skb,
 		sim_set_reg(card, GPRC, sim_reg(card, GPRC) + 1);
 		sim_rx_write(card, &ring, skb, type, status, vlan);
 	}
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 	return room;
 }
 
@@ -231,7 +231,7 @@ bool sim_rx_run(struct sim_card *card)
 	for (done = 0; done < SIM_RX_BATCH; done++) {
 		if (!sim_rx_ready(card) || !sim_rx_ring(card, &ring))
 			break;
-		skb = skb_dequeue(&card->from_wire);
+		skb = simpci_wire_receive(&card->base);
 		if (!skb)
 			break;
 		sim_rx_one(card, skb);

@@ -1,116 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Transmit: 7.2 of the datasheet. Descriptors are fetched from the head to the
- * tail of each ring; a frame goes through segmentation, checksums and IPsec to
- * the wire, then its descriptor is written back.
+ * tail of each ring; a packet goes through segmentation and frame.c to the wire,
+ * then its descriptor is written back.
  */
 
 #include <linux/bitfield.h>
 #include <linux/delay.h>
 #include <linux/if_vlan.h>
-#include <linux/io.h>
-#include <linux/mm.h>
-#include <linux/sctp.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
-#include <net/checksum.h>
-#include <net/sctp/checksum.h>
 
 #include "sim82599.h"
 
 #define SIM_TX_BATCH	64
-
-/**
- * sim_dma() - the memory behind a bus address
- * @card: the card that reads or writes
- * @addr: bus address
- * @len: how much, in octets
- *
- * Return: where, NULL if the card may not, or there is no memory.
- */
-void *sim_dma(struct sim_card *card, u64 addr, size_t len)
-{
-	if (sim_pci_may_dma(card) && len && pfn_valid(PHYS_PFN(addr)) &&
-	    pfn_valid(PHYS_PFN(addr + len - 1)))
-		return phys_to_virt(addr);
-	card->counters[SIM_DMA_ABORTED]++;
-	return NULL;
-}
-
-/**
- * sim_tx_checksum() - put the checksum into a transport header
- * @frame: the frame; the field holds the pseudo header's sum
- * @len: its length, in octets
- * @start: where the transport header begins
- * @l4_type: L4T of the context
- */
-void sim_tx_checksum(u8 *frame, unsigned int len, unsigned int start,
-		     u32 l4_type)
-{
-	unsigned int field = l4_type == TXC_L4T_TCP ?
-				     offsetof(struct tcphdr, check) :
-				     offsetof(struct udphdr, check);
-	__sum16 *check = (__sum16 *)(frame + start + field);
-	__sum16 sum;
-
-	if (start + field + sizeof(*check) > len)
-		return;
-	sum = csum_fold(csum_partial(frame + start, len - start, 0));
-	*check = l4_type == TXC_L4T_UDP && !sum ? CSUM_MANGLED_0 : sum;
-}
-
-/* A SCTP checksum is a CRC32c over all from the header on. */
-static void sim_tx_crc32c(u8 *frame, unsigned int len, unsigned int start)
-{
-	struct sctphdr *sctp = (struct sctphdr *)(frame + start);
-
-	if (start + sizeof(*sctp) > len)
-		return;
-	sctp->checksum = 0;
-	sctp->checksum = cpu_to_le32(~crc32c(~0u, sctp, len - start));
-}
-
-/* Where the transport's checksum ends: before the ESP trailer and the ICV. */
-static unsigned int sim_l4_end(const struct sim_tx_context *context,
-			       u32 options, unsigned int len)
-{
-	unsigned int trailer =
-		options & TXD_IPSEC ?
-			FIELD_GET(TXC_ESP_LEN, le32_to_cpu(context->tucmd)) :
-			0;
-
-	return len - min(trailer, len);
-}
-
-/**
- * sim_tx_frame() - one frame, all but its protection done
- * @card: which sends
- * @context: the frame's context
- * @options: status dword of its data descriptor
- * @frame: the frame, which has room for a VLAN tag behind it
- * @len: its length, in octets
- */
-void sim_tx_frame(struct sim_card *card, const struct sim_tx_context *context,
-		  u32 options, u8 *frame, unsigned int len)
-{
-	u32 lengths = le32_to_cpu(context->lengths);
-	u32 l4_type = FIELD_GET(TXC_L4T, le32_to_cpu(context->tucmd));
-	unsigned int start =
-		FIELD_GET(TXC_MACLEN, lengths) + FIELD_GET(TXC_IPLEN, lengths);
-
-	if (options & TXD_TXSM && l4_type == TXC_L4T_SCTP)
-		sim_tx_crc32c(frame, sim_l4_end(context, options, len), start);
-	else if (options & TXD_TXSM)
-		sim_tx_checksum(frame, sim_l4_end(context, options, len), start,
-				l4_type);
-	if (options & TXD_IPSEC && !sim_ipsec_tx(card, context, frame, len)) {
-		card->counters[SIM_TX_MALFORMED]++;
-		return;
-	}
-	card->counters[SIM_TX_FRAMES]++;
-	sim_set_reg(card, GPTC, sim_reg(card, GPTC) + 1);
-	sim_wire_send(card, frame, len);
-}
 
 static unsigned int sim_tx_vlan(u8 *frame, unsigned int len, u32 lengths)
 {
@@ -150,7 +51,7 @@ static unsigned int sim_tx_append(struct sim_card *card,
 				  unsigned int len)
 {
 	unsigned int more = FIELD_GET(TXD_LENGTH, le32_to_cpu(desc->cmd));
-	void *from = sim_dma(card, le64_to_cpu(desc->addr), more);
+	void *from = simpci_dma(&card->base, le64_to_cpu(desc->addr), more);
 
 	if (!from || len + more > SIM_FRAME_MAX - VLAN_HLEN)
 		return len;
@@ -168,8 +69,8 @@ static bool sim_tx_ready(struct sim_card *card)
 {
 	return sim_reg(card, DMATXCTL) & DMATXCTL_TE &&
 	       !(sim_reg(card, SECTXCTRL) & SECTXCTRL_TX_DIS) &&
-	       !READ_ONCE(card->hold_tx) && sim_wire_up(card) &&
-	       sim_pci_may_dma(card);
+	       !READ_ONCE(card->hold_tx) && simpci_wire_up(&card->base) &&
+	       simpci_may_dma(&card->base);
 }
 
 /* A ring as the registers describe it. */
@@ -194,7 +95,7 @@ static bool sim_tx_ring(struct sim_card *card, unsigned int queue,
 	    ring->head == ring->tail || ring->head >= ring->count ||
 	    ring->tail >= ring->count)
 		return false;
-	ring->desc = sim_dma(card, base, ring->count * sizeof(*ring->desc));
+	ring->desc = simpci_dma(&card->base, base, ring->count * sizeof(*ring->desc));
 	return ring->desc;
 }
 
@@ -261,7 +162,7 @@ static bool sim_tx_fetch(struct sim_card *card, unsigned int queue,
 	bool found;
 
 	*packet = (struct sim_tx_packet){};
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	found = sim_tx_ready(card) && sim_tx_ring(card, queue, &ring);
 	if (found) {
 		sim_tx_collect(card, queue, &ring, packet);
@@ -269,7 +170,7 @@ static bool sim_tx_fetch(struct sim_card *card, unsigned int queue,
 		packet->resets = card->resets;
 		WRITE_ONCE(card->tx_busy, true);
 	}
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 	return found;
 }
 
@@ -284,7 +185,7 @@ static void sim_tx_complete(struct sim_card *card, unsigned int queue,
 	struct sim_tx_ring ring;
 	unsigned long flags;
 
-	spin_lock_irqsave(&card->lock, flags);
+	spin_lock_irqsave(&card->base.lock, flags);
 	if (packet->ring_set == card->tx_ring_set[queue] &&
 	    sim_tx_ring(card, queue, &ring)) {
 		if (packet->whole && packet->cmd & TXD_RS)
@@ -292,7 +193,7 @@ static void sim_tx_complete(struct sim_card *card, unsigned int queue,
 		sim_set_reg(card, TXQ(queue, TDH), packet->next);
 	}
 	WRITE_ONCE(card->tx_busy, false);
-	spin_unlock_irqrestore(&card->lock, flags);
+	spin_unlock_irqrestore(&card->base.lock, flags);
 }
 
 /* From here to its end it may sleep: registers and rings may change. */

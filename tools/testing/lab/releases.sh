@@ -103,7 +103,7 @@ builds() { # RELEASE
 		words=(-s -C build/linux O="$PWD/build/um" ARCH=um SUBARCH=x86_64)
 		PATH=/usr/lib/ccache:$PATH
 		make "${words[@]}" KCONFIG_ALLCONFIG="$PWD/build/um/fragment" allnoconfig
-		make "${words[@]}" -j"$(nproc)" W=1 net/xfrm/ drivers/net/netdevsim/ drivers/net/bonding/ drivers/net/sim82599/ 2>&1'
+		make "${words[@]}" -j"$(nproc)" W=1 net/xfrm/ drivers/net/netdevsim/ drivers/net/bonding/ drivers/net/simpci/ drivers/net/sim82599/ 2>&1'
 	ended_with 0 && ! grep -E '\.[ch]:[0-9:]+ (warning|error):' <<<"$said"
 }
 
