@@ -65,7 +65,7 @@ tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
 	@$(LAB)/releases.sh $(R)
 
-check-all: ## every command above but series, in full: hours (.ci/run runs a part of the long ones)
+check-all: ## every command, in full: hours (.ci/run runs a part of the long ones)
 	@$(LAB)/every.sh
 
 bases: setup ## try the patches on each version of the source in Debian's archives
@@ -74,7 +74,7 @@ bases: setup ## try the patches on each version of the source in Debian's archiv
 refresh: ## turn commits made in build/linux back into patches/
 	@$(LAB)/refresh.sh
 
-series: tree ## write the series as they would be mailed: build/series; SIGNOFF='Name <mail>' adds the line
+series: check tree ## write the series as they would be mailed: build/series; compile and boot their commits; SIGNOFF='Name <mail>' adds the line
 	@$(LAB)/mailed.sh $(T)
 
 pages: tree ## build the documentation: build/pages/html/index.html

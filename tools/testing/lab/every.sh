@@ -117,4 +117,5 @@ step configs 90 make configs
 step drivers 30 make drivers
 step model 60 make model
 step mutants 60 make mutants
+step series 360 make series
 summary

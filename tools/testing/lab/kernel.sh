@@ -12,6 +12,8 @@
 #        kernel.sh --series OBJECT...  nothing to run: objects of build/series/linux with W=1
 #        kernel.sh --again [modules]   ours as it is configured; prints what make says
 #        kernel.sh --relink SOURCE...  the same, if nothing but these has changed since: in a third of the time
+#        kernel.sh --series-boot [LINE...] build/series/linux for User-mode Linux, with these lines of configuration:
+#                                      build/series/um/linux
 #        kernel.sh --check OBJECT...   objects of our kernel with sparse and W=1; prints what they say
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -59,6 +61,13 @@ case ${1-} in
 	out=$BUILD/series/objects
 	name=series
 	fragments+=("$LAB/drivers.config")
+	;;
+--series-boot)
+	tree=$BUILD/series/linux
+	out=$BUILD/series/um
+	name=series
+	objects=900
+	fragments=("$LAB/guest.config" "$LAB/um.config" "$LAB/ours.config" "$LAB/series.config")
 	;;
 --again | --relink | --check) ;;
 *) sed -n 's/^# \(usage:\|      \)/\1/p' "$0" >&2; exit 2 ;;
@@ -300,6 +309,10 @@ elif [ "${1-}" = --series ]; then
 	configure
 	strict=yes
 	only "$@"
+elif [ "${1-}" = --series-boot ]; then
+	shift
+	configure "$@"
+	build
 elif [ "${1-}" = --check ]; then
 	shift
 	check "$@"
