@@ -29,20 +29,22 @@ enum xfrm_closed {
 
 #define XFRM_OFFLOADS_RETIRED	16
 
+/* SAs, by @xso_node, and policies, by @xdo_node */
+struct xfrm_offload_batch {
+	struct hlist_head states;
+	struct hlist_head policies;
+};
+
 /**
  * struct xfrm_dev_offloads - the SAs and policies that a net_device holds
  * @generation: number of outbound policies taken off the hardware so far; read
  *	for each packet, without a lock
  * @retired: indices of the last of these policies: the n-th is at
  *	n % XFRM_OFFLOADS_RETIRED, counted from 0
- * @states: SAs that are offloaded to the device
- * @policies: policies that are offloaded to it
- * @suspended_states: SAs that xfrm_dev_suspend() took off the hardware
- * @suspended_policies: policies of that kind
- * @deferred_states: deleted SAs that wait for a grace period
- * @deferred_policies: policies of that kind
- * @ripe_states: deleted SAs whose grace period has begun
- * @ripe_policies: policies of that kind
+ * @added: what is offloaded to the device
+ * @suspended: what xfrm_dev_suspend() took off the hardware
+ * @deferred: what was deleted and waits for a grace period
+ * @ripe: what was deleted and whose grace period has begun
  * @work: ends deferred deletions
  * @pending: callbacks of the driver for single SAs and policies that are running,
  *	or about to run; an unbind waits until there are none
@@ -55,14 +57,10 @@ enum xfrm_closed {
 struct xfrm_dev_offloads {
 	u32			generation;
 	u32			retired[XFRM_OFFLOADS_RETIRED];
-	struct hlist_head	states;
-	struct hlist_head	policies;
-	struct hlist_head	suspended_states;
-	struct hlist_head	suspended_policies;
-	struct hlist_head	deferred_states;
-	struct hlist_head	deferred_policies;
-	struct hlist_head	ripe_states;
-	struct hlist_head	ripe_policies;
+	struct xfrm_offload_batch added;
+	struct xfrm_offload_batch suspended;
+	struct xfrm_offload_batch deferred;
+	struct xfrm_offload_batch ripe;
 	struct work_struct	work;
 	unsigned int		pending;
 	u8			closed;

@@ -79,10 +79,6 @@ struct xfrm_invalid {
 };
 
 #ifdef CONFIG_XFRM_OFFLOAD
-int xfrm_offload_add_state(struct xfrm_state *x,
-			   struct netlink_ext_ack *extack);
-int xfrm_offload_add_policy(struct xfrm_policy *xp,
-			    struct netlink_ext_ack *extack);
 int xfrm_offload_add_larval(struct xfrm_state *x,
 			    const struct xfrm_policy *pol);
 int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
@@ -92,12 +88,9 @@ int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
 			      const struct net_device *dev,
 			      struct netlink_ext_ack *extack);
 
-void xfrm_dev_enter(struct net_device *dev);
 void xfrm_dev_leave(struct net_device *dev);
-void xfrm_unbind_down(struct net_device *dev);
-void xfrm_unbind_unregister(struct net_device *dev);
+void xfrm_unbind_event(struct net_device *dev, unsigned long event);
 void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
-void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason);
 void xfrm_dev_suspend(struct net_device *dev);
 void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason);
 void xfrm_dev_suspend_hw(struct net_device *dev);
@@ -114,23 +107,14 @@ int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 		   struct netlink_ext_ack *extack);
 void xfrm_tail_forget(struct xfrm_state *x);
 void xfrm_tail_put(struct xfrm_state *x);
-unsigned long xfrm_tail_evicted(struct net *net);
 
 void xfrm_dev_pull_stats(struct xfrm_state *x);
 void xfrm_dev_push_esn(struct xfrm_state *x);
-bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x);
-bool xfrm_dev_fills_csum(struct xfrm_state *x);
 
-int xfrm_packet_offload_keeps(const struct xfrm_state *x,
-			      const struct xfrm_state *update);
-int xfrm_packet_offload_fixed(struct xfrm_state *x,
-			      struct netlink_ext_ack *extack);
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x);
 int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 			       struct xfrm_state *x);
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
-					  struct xfrm_state *x);
-struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x);
 bool xfrm_packet_offload_requeued(struct sk_buff *skb);
 #else
@@ -149,29 +133,17 @@ static inline int xfrm_offload_suits_policy(const struct xfrm_policy *xp,
 	return 0;
 }
 
-static inline void xfrm_dev_enter(struct net_device *dev)
-{
-}
-
 static inline void xfrm_dev_leave(struct net_device *dev)
 {
 }
 
-static inline void xfrm_unbind_down(struct net_device *dev)
-{
-}
-
-static inline void xfrm_unbind_unregister(struct net_device *dev)
+static inline void xfrm_unbind_event(struct net_device *dev,
+				     unsigned long event)
 {
 }
 
 static inline void xfrm_dev_features(struct net_device *dev,
 				     netdev_features_t features)
-{
-}
-
-static inline void xfrm_dev_unbind(struct net_device *dev,
-				   enum xfrm_invalid_reason reason)
 {
 }
 
@@ -208,28 +180,6 @@ static inline void xfrm_tail_put(struct xfrm_state *x)
 {
 }
 
-static inline unsigned long xfrm_tail_evicted(struct net *net)
-{
-	return 0;
-}
-
-static inline int xfrm_packet_offload_keeps(const struct xfrm_state *x,
-					    const struct xfrm_state *update)
-{
-	return 0;
-}
-
-static inline int xfrm_packet_offload_fixed(struct xfrm_state *x,
-					    struct netlink_ext_ack *extack)
-{
-	return 0;
-}
-
-static inline bool xfrm_dev_fills_csum(struct xfrm_state *x)
-{
-	return false;
-}
-
 static inline int xfrm_packet_offload_mark(struct sk_buff *skb,
 					   struct xfrm_state *x)
 {
@@ -253,10 +203,7 @@ int xfrm_state_publish(struct xfrm_state *x);
 int xfrm_invalid_may_replace(const struct xfrm_state *x,
 			     struct xfrm_state **old);
 int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old);
-int xfrm_policy_may_replace(const struct xfrm_policy *pol);
-int xfrm_invalid_put(struct sk_buff *skb, const struct xfrm_state *x);
 int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_invalid_tell_added(struct xfrm_state *x);
-unsigned int xfrm_invalid_size(const struct xfrm_state *x);
 
 #endif /* _NET_XFRM_UNBIND_H */

@@ -38,6 +38,17 @@ static void xfrm_failover_fence(struct xfrm_offload_batch *batch)
 		WRITE_ONCE(xp->xdo.live, false);
 }
 
+static void xfrm_failover_stop(struct xfrm_offload_batch *batch,
+			       const struct xfrm_offload_kind *kind)
+{
+	struct hlist_node *node;
+
+	hlist_for_each(node, kind->list(batch)) {
+		xfrm_offload_stop(node, kind);
+		cond_resched();
+	}
+}
+
 /**
  * xfrm_dev_suspend - take SAs and policies off a device's hardware for a while
  * @dev: device that offloads to a lower device
@@ -51,8 +62,6 @@ static void xfrm_failover_fence(struct xfrm_offload_batch *batch)
 void xfrm_dev_suspend(struct net_device *dev)
 {
 	struct xfrm_offload_batch batch = {}, deleted = {};
-	struct xfrm_policy *xp;
-	struct xfrm_state *x;
 
 	if (dev->xfrm_offloads.closed & XFRM_CLOSED_SUSPENDED)
 		return;
@@ -63,27 +72,15 @@ void xfrm_dev_suspend(struct net_device *dev)
 	xfrm_failover_fence(&batch);
 	synchronize_net();
 
-	hlist_for_each_entry(x, &batch.states, xso_node) {
-		xfrm_unbind_stop_state(x);
-		cond_resched();
-	}
-	hlist_for_each_entry(xp, &batch.policies, xdo_node) {
-		xfrm_unbind_stop_policy(xp);
-		cond_resched();
-	}
+	xfrm_failover_stop(&batch, &xfrm_offload_states);
+	xfrm_failover_stop(&batch, &xfrm_offload_policies);
 
-	xfrm_offload_end_batch(dev, &deleted);
+	xfrm_offload_end_batch(&deleted);
 	xfrm_offload_quiesce(dev);
-	xfrm_offload_suspend(dev, &batch);
+	xfrm_offload_restage(&batch, &dev->xfrm_offloads.suspended,
+			     XFRM_STAGE_SUSPENDED, false);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_suspend);
-
-static void xfrm_failover_drop_state(struct xfrm_state *x)
-{
-	hlist_del_init(&x->xso_node);
-	xfrm_offload_release(&x->xso);
-	xfrm_state_put(x);
-}
 
 static void xfrm_failover_fail(struct hlist_node *node, struct hlist_head *failed)
 {
@@ -92,26 +89,32 @@ static void xfrm_failover_fail(struct hlist_node *node, struct hlist_head *faile
 }
 
 /* Packet offload without exact numbers would use an IV twice. */
-static bool xfrm_failover_possible(const struct xfrm_state *x)
+static bool xfrm_failover_possible(struct hlist_node *node,
+				   const struct xfrm_offload_kind *kind)
 {
-	return !READ_ONCE(x->broken) &&
-	       (x->invalid.exact || x->xso.type != XFRM_DEV_OFFLOAD_PACKET);
+	const struct xfrm_state *x = xfrm_offload_state_of(node);
+
+	return kind != &xfrm_offload_states ||
+	       (!READ_ONCE(x->broken) &&
+		(x->invalid.exact || x->xso.type != XFRM_DEV_OFFLOAD_PACKET));
 }
 
-static void xfrm_failover_add_states(struct net_device *dev,
-				     struct xfrm_offload_batch *batch,
-				     struct xfrm_offload_batch *failed)
+static void xfrm_failover_add(struct net_device *dev,
+			      const struct xfrm_offload_kind *kind,
+			      struct xfrm_offload_batch *batch,
+			      struct xfrm_offload_batch *failed)
 {
-	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
-	struct hlist_node *tmp;
-	struct xfrm_state *x;
+	struct hlist_node *node, *tmp;
 
-	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
-		if (!xfrm_unbind_carries(x))
-			xfrm_failover_drop_state(x);
-		else if (!xfrm_failover_possible(x) ||
-			 ops->xdo_dev_state_add(x, NULL))
-			xfrm_failover_fail(&x->xso_node, &failed->states);
+	hlist_for_each_safe(node, tmp, kind->list(batch)) {
+		if (!kind->carries(node)) {
+			hlist_del_init(node);
+			xfrm_offload_release(kind->xdo(node));
+			kind->put(node);
+		} else if (!xfrm_failover_possible(node, kind) ||
+			   kind->add(dev->xfrmdev_ops, node, NULL)) {
+			xfrm_failover_fail(node, kind->list(failed));
+		}
 		cond_resched();
 	}
 }
@@ -145,60 +148,43 @@ static bool xfrm_failover_failed_outbound(const struct xfrm_offload_batch *faile
 	return false;
 }
 
-static void xfrm_failover_add_policies(struct net_device *dev,
-				       struct xfrm_offload_batch *batch,
-				       struct xfrm_offload_batch *failed)
-{
-	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
-	struct hlist_node *tmp;
-	struct xfrm_policy *xp;
-
-	hlist_for_each_entry_safe(xp, tmp, &batch->policies, xdo_node) {
-		if (READ_ONCE(xp->walk.dead)) {
-			hlist_del_init(&xp->xdo_node);
-			xfrm_offload_release(&xp->xdo);
-			xfrm_pol_put(xp);
-		} else if (ops->xdo_dev_policy_add(xp, NULL)) {
-			xfrm_failover_fail(&xp->xdo_node, &failed->policies);
-		}
-		cond_resched();
-	}
-}
-
 /* A deletion in the meantime found the policy suspended and called no driver.
  * Either the deletion sees that the policy is offloaded again, or this function
  * sees that it is dead.
  */
-static void xfrm_failover_publish_policies(struct net_device *dev,
-					   struct hlist_head *policies)
+static void xfrm_failover_publish_policy(struct net_device *dev,
+					 struct xfrm_policy *xp)
 {
-	struct hlist_node *tmp;
-	struct xfrm_policy *xp;
-
-	hlist_for_each_entry_safe(xp, tmp, policies, xdo_node) {
-		hlist_del_init(&xp->xdo_node);
-		xfrm_offload_restore_policy(dev, xp);
-		if (READ_ONCE(xp->walk.dead))
-			xfrm_dev_policy_delete(xp);
-		xfrm_pol_put(xp);
-		cond_resched();
-	}
+	xfrm_offload_restore(dev, &xp->xdo_node, &xfrm_offload_policies);
+	if (READ_ONCE(xp->walk.dead))
+		xfrm_dev_policy_delete(xp);
 }
 
-static void xfrm_failover_publish_states(struct net_device *dev,
-					 struct hlist_head *states)
+static void xfrm_failover_publish_state(struct net_device *dev,
+					struct xfrm_state *x)
 {
-	struct hlist_node *tmp;
-	struct xfrm_state *x;
+	spin_lock_bh(&x->lock);
+	xfrm_offload_restore(dev, &x->xso_node, &xfrm_offload_states);
+	if (!xfrm_unbind_carries(x))
+		xfrm_dev_state_delete(x);
+	spin_unlock_bh(&x->lock);
+}
 
-	hlist_for_each_entry_safe(x, tmp, states, xso_node) {
-		hlist_del_init(&x->xso_node);
-		spin_lock_bh(&x->lock);
-		xfrm_offload_restore_state(dev, x);
-		if (!xfrm_unbind_carries(x))
-			xfrm_dev_state_delete(x);
-		spin_unlock_bh(&x->lock);
-		xfrm_state_put(x);
+static void xfrm_failover_publish(struct net_device *dev,
+				  const struct xfrm_offload_kind *kind,
+				  struct xfrm_offload_batch *batch)
+{
+	struct hlist_node *node, *tmp;
+
+	hlist_for_each_safe(node, tmp, kind->list(batch)) {
+		hlist_del_init(node);
+		if (kind == &xfrm_offload_states)
+			xfrm_failover_publish_state(dev,
+						    xfrm_offload_state_of(node));
+		else
+			xfrm_failover_publish_policy(dev,
+						     xfrm_offload_policy_of(node));
+		kind->put(node);
 		cond_resched();
 	}
 }
@@ -222,16 +208,17 @@ void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason)
 	if (!(dev->xfrm_offloads.closed & XFRM_CLOSED_SUSPENDED))
 		return;
 
-	xfrm_offload_take_suspended(dev, &batch);
-	xfrm_failover_add_states(dev, &batch, &failed);
-	xfrm_failover_add_policies(dev, &batch, &failed);
+	xfrm_offload_restage(&dev->xfrm_offloads.suspended, &batch,
+			     XFRM_STAGE_UNBINDING, false);
+	xfrm_failover_add(dev, &xfrm_offload_states, &batch, &failed);
+	xfrm_failover_add(dev, &xfrm_offload_policies, &batch, &failed);
 	if (xfrm_failover_failed_outbound(&failed))
 		xfrm_failover_fail_outbound(&batch, &added);
 	if (!hlist_empty(&failed.states) || !hlist_empty(&failed.policies))
 		xfrm_unbind_batch(&added, &failed, reason);
 
-	xfrm_failover_publish_policies(dev, &batch.policies);
-	xfrm_failover_publish_states(dev, &batch.states);
+	xfrm_failover_publish(dev, &xfrm_offload_policies, &batch);
+	xfrm_failover_publish(dev, &xfrm_offload_states, &batch);
 	xfrm_offload_open(dev, XFRM_CLOSED_SUSPENDED);
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_restore);

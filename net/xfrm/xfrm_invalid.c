@@ -218,26 +218,6 @@ int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old)
 	return 0;
 }
 
-/**
- * xfrm_policy_may_replace - check that a new policy may replace this one
- * @pol: policy on whose selector another one is to be added, exclusively
- *
- * On a stock kernel policies were deleted with their device, and programs add
- * them again. So a new policy replaces a converted one, if the security module
- * lets the caller delete that.
- *
- * Context: under the policy lock of the netns.
- * Return: 0 if the new policy takes its place; -EEXIST if @pol was not
- * converted by an unbind; the security module's error.
- */
-int xfrm_policy_may_replace(const struct xfrm_policy *pol)
-{
-	if (!pol->xdo.converted)
-		return -EEXIST;
-
-	return security_xfrm_policy_delete(pol->security);
-}
-
 /* A lookup has not used this SA for a packet. If it is VALID, either it became so
  * since, or policy and SA are not on one device: an unbind has not converted
  * the policy yet, or the policy is not offloaded again yet.
@@ -299,38 +279,6 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 }
 
 /**
- * xfrm_invalid_put - add XFRMA_INVALID to a message about an SA
- * @skb: the message
- * @x: the SA; nothing is added unless it is INVALID
- *
- * Return: 0, or -EMSGSIZE if there is no room.
- */
-int xfrm_invalid_put(struct sk_buff *skb, const struct xfrm_state *x)
-{
-	const struct xfrm_invalid *u = &x->invalid;
-	struct nlattr *nest;
-
-	if (!xfrm_state_is_invalid(x))
-		return 0;
-
-	nest = nla_nest_start(skb, XFRMA_INVALID);
-	if (!nest)
-		return -EMSGSIZE;
-
-	if (nla_put_u32(skb, XFRMA_INVALID_REASON, u->reason) ||
-	    nla_put_u32(skb, XFRMA_INVALID_IFINDEX, u->ifindex) ||
-	    nla_put_string(skb, XFRMA_INVALID_IFNAME, u->ifname) ||
-	    (u->exact && nla_put_flag(skb, XFRMA_INVALID_EXACT))) {
-		nla_nest_cancel(skb, nest);
-		return -EMSGSIZE;
-	}
-
-	nla_nest_end(skb, nest);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(xfrm_invalid_put);
-
-/**
  * xfrm_replay_put - add the replay state to a message about an SA
  * @skb: the message
  * @x: the SA
@@ -359,31 +307,7 @@ int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x)
 }
 EXPORT_SYMBOL_GPL(xfrm_replay_put);
 
-/**
- * xfrm_invalid_size - the most that xfrm_invalid_put() adds
- * @x: the SA
- *
- * The SA may become INVALID between the two calls, so the result does not
- * depend on its state.
- *
- * Return: bytes.
- */
-unsigned int xfrm_invalid_size(const struct xfrm_state *x)
-{
-	return nla_total_size(nla_total_size(sizeof(u32)) +
-			      nla_total_size(sizeof(u32)) +
-			      nla_total_size(IFNAMSIZ) +
-			      nla_total_size(0));
-}
-EXPORT_SYMBOL_GPL(xfrm_invalid_size);
-
-/**
- * xfrm_invalid_audit - write an audit record for an SA that became INVALID
- * @x: the SA
- *
- * Context: process.
- */
-void xfrm_invalid_audit(struct xfrm_state *x)
+static void xfrm_invalid_audit(struct xfrm_state *x)
 {
 #ifdef CONFIG_AUDITSYSCALL
 	struct audit_buffer *ab = xfrm_audit_start("SA-unbind");

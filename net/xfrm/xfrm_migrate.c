@@ -467,7 +467,7 @@ static int xfrm_migration_fence(struct xfrm_state *x)
 static bool xfrm_migration_claim(struct xfrm_state *x,
 				 struct xfrm_offload_batch *batch)
 {
-	if (!xfrm_offload_claim_state(x, batch))
+	if (!xfrm_offload_claim_state(x, XFRM_STAGE_ADDED, batch))
 		return false;
 
 	WRITE_ONCE(x->invalid.migrating, true);
@@ -483,7 +483,7 @@ static void xfrm_migration_stop_hardware(struct xfrm_offload_batch *batch)
 
 	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
 		hlist_del_init(&x->xso_node);
-		xfrm_unbind_stop_state(x);
+		xfrm_offload_stop(&x->xso_node, &xfrm_offload_states);
 		xfrm_offload_release(&x->xso);
 		xfrm_state_put(x);
 	}

@@ -77,36 +77,6 @@ int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack)
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_ready);
 
-void __xfrm_offload_exit(struct xfrm_dev_offloads *b)
-{
-	if (!--b->pending)
-		wake_up_var(&b->pending);
-}
-
-void xfrm_offload_exit(struct net_device *dev)
-{
-	spin_lock_bh(&xfrm_offload_lock);
-	__xfrm_offload_exit(&dev->xfrm_offloads);
-	spin_unlock_bh(&xfrm_offload_lock);
-}
-
-static void xfrm_offload_go_live(struct xfrm_dev_offload *xdo)
-{
-	/* After real_dev: pairs with xfrm_packet_offload_check() */
-	smp_store_release(&xdo->live, true);
-}
-
-static void xfrm_offload_state_go_live(struct xfrm_state *x)
-{
-	x->xso.hw_only = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
-	xfrm_offload_go_live(&x->xso);
-
-	/* Pairs with xfrm_dev_state_invalidate(), which marks, then fences. */
-	smp_mb();
-	if (READ_ONCE(x->broken))
-		WRITE_ONCE(x->xso.live, false);
-}
-
 /* A deleted SA or policy that still occupies the hardware may be the cause. */
 static bool xfrm_offload_made_room(struct net_device *dev, int err)
 {
@@ -115,48 +85,45 @@ static bool xfrm_offload_made_room(struct net_device *dev, int err)
 }
 
 /* The offload is complete: an add callback, or a restore, has succeeded. */
-static void xfrm_offload_link(struct net_device *dev,
-			      struct xfrm_dev_offload *xdo,
-			      struct hlist_node *node, struct hlist_head *list)
+static void xfrm_offload_link(struct net_device *dev, struct hlist_node *node,
+			      const struct xfrm_offload_kind *kind)
 {
+	struct xfrm_dev_offload *xdo = kind->xdo(node);
+
 	lockdep_assert_held(&xfrm_offload_lock);
 
 	xdo->ifindex = dev->ifindex;
 	WRITE_ONCE(xdo->stage, XFRM_STAGE_ADDED);
-	hlist_add_head(node, list);
+	hlist_add_head(node, kind->list(&dev->xfrm_offloads.added));
 }
 
 /* The driver may have reported the SA broken since its add callback began. The
  * work of that report then found nothing to claim, under the same lock. Larval
  * states carry no packets.
  */
-static bool xfrm_offload_settle_state(struct net_device *dev,
-				      struct xfrm_state *x)
+static bool xfrm_offload_is_sound(struct hlist_node *node,
+				  const struct xfrm_offload_kind *kind)
 {
-	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+	const struct xfrm_state *x = xfrm_offload_state_of(node);
+
+	return kind != &xfrm_offload_states || !READ_ONCE(x->broken) ||
+	       x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+}
+
+static bool xfrm_offload_settle(struct net_device *dev, struct hlist_node *node,
+				const struct xfrm_offload_kind *kind)
+{
 	bool sound;
 
 	spin_lock_bh(&xfrm_offload_lock);
-	sound = !READ_ONCE(x->broken) ||
-		x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	sound = xfrm_offload_is_sound(node, kind);
 	if (sound) {
-		xfrm_offload_link(dev, &x->xso, &x->xso_node, &b->states);
-		__xfrm_offload_exit(b);
+		xfrm_offload_link(dev, node, kind);
+		__xfrm_offload_exit(&dev->xfrm_offloads);
 	}
 	spin_unlock_bh(&xfrm_offload_lock);
 
 	return sound;
-}
-
-static void xfrm_offload_settle_policy(struct net_device *dev,
-				       struct xfrm_policy *xp)
-{
-	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
-
-	spin_lock_bh(&xfrm_offload_lock);
-	xfrm_offload_link(dev, &xp->xdo, &xp->xdo_node, &b->policies);
-	__xfrm_offload_exit(b);
-	spin_unlock_bh(&xfrm_offload_lock);
 }
 
 /* The hardware may have used some numbers, and did not tell which. */
@@ -169,9 +136,8 @@ static void xfrm_offload_undo_state(struct net_device *dev,
 	xfrm_tail_close(x, false);
 	xfrm_tail_stopped(x);
 	spin_unlock_bh(&x->lock);
-	dev->xfrmdev_ops->xdo_dev_state_delete(x);
-	if (dev->xfrmdev_ops->xdo_dev_state_free)
-		dev->xfrmdev_ops->xdo_dev_state_free(x);
+	xfrm_offload_states.delete(dev->xfrmdev_ops, &x->xso_node);
+	xfrm_offload_states.free(dev->xfrmdev_ops, &x->xso_node);
 	xfrm_offload_exit(dev);
 }
 
@@ -194,9 +160,11 @@ static int xfrm_offload_suits_tunnel(const struct net_device *dev, u16 inner,
 /* Packet offload: can the device carry packets of this SA? If the selector has no
  * family, the check of the policy decides.
  */
-static int xfrm_offload_suits_state(const struct xfrm_state *x,
+static int xfrm_offload_suits_state(struct hlist_node *node,
 				    struct netlink_ext_ack *extack)
 {
+	const struct xfrm_state *x = xfrm_offload_state_of(node);
+
 	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
 	    x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ ||
 	    x->props.mode == XFRM_MODE_TRANSPORT || !x->sel.family)
@@ -284,29 +252,197 @@ int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
 }
 EXPORT_SYMBOL_GPL(xfrm_offload_suits_policy);
 
+/* --- SAs ------------------------------------------------------------------ */
+
+static struct xfrm_dev_offload *xfrm_offload_state_xdo(struct hlist_node *node)
+{
+	return &xfrm_offload_state_of(node)->xso;
+}
+
+static struct hlist_head *
+xfrm_offload_state_list(struct xfrm_offload_batch *batch)
+{
+	return &batch->states;
+}
+
+/* An offloaded object is referenced by the SAD, the SPD or the task inserting
+ * it. All of them end the offload before they drop that reference.
+ */
+static void xfrm_offload_hold_state(struct hlist_node *node)
+{
+	xfrm_state_hold(xfrm_offload_state_of(node));
+}
+
+static void xfrm_offload_put_state(struct hlist_node *node)
+{
+	xfrm_state_put(xfrm_offload_state_of(node));
+}
+
+static bool xfrm_offload_state_carries(struct hlist_node *node)
+{
+	return xfrm_unbind_carries(xfrm_offload_state_of(node));
+}
+
+static void xfrm_offload_go_live(struct xfrm_dev_offload *xdo)
+{
+	/* After real_dev: pairs with xfrm_packet_offload_check() */
+	smp_store_release(&xdo->live, true);
+}
+
+static void xfrm_offload_state_go_live(struct hlist_node *node)
+{
+	struct xfrm_state *x = xfrm_offload_state_of(node);
+
+	x->xso.hw_only = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+	xfrm_offload_go_live(&x->xso);
+
+	/* Pairs with xfrm_dev_state_invalidate(), which marks, then fences. */
+	smp_mb();
+	if (READ_ONCE(x->broken))
+		WRITE_ONCE(x->xso.live, false);
+}
+
+static int xfrm_offload_add_state(const struct xfrmdev_ops *ops,
+				  struct hlist_node *node,
+				  struct netlink_ext_ack *extack)
+{
+	return ops->xdo_dev_state_add(xfrm_offload_state_of(node), extack);
+}
+
+static void xfrm_offload_delete_state(const struct xfrmdev_ops *ops,
+				      struct hlist_node *node)
+{
+	ops->xdo_dev_state_delete(xfrm_offload_state_of(node));
+}
+
+static void xfrm_offload_free_state(const struct xfrmdev_ops *ops,
+				    struct hlist_node *node)
+{
+	if (ops->xdo_dev_state_free)
+		ops->xdo_dev_state_free(xfrm_offload_state_of(node));
+}
+
+const struct xfrm_offload_kind xfrm_offload_states = {
+	.xdo		= xfrm_offload_state_xdo,
+	.list		= xfrm_offload_state_list,
+	.hold		= xfrm_offload_hold_state,
+	.put		= xfrm_offload_put_state,
+	.carries	= xfrm_offload_state_carries,
+	.suits		= xfrm_offload_suits_state,
+	.go_live	= xfrm_offload_state_go_live,
+	.add		= xfrm_offload_add_state,
+	.delete		= xfrm_offload_delete_state,
+	.free		= xfrm_offload_free_state,
+};
+
+/* --- policies ------------------------------------------------------------- */
+
+static struct xfrm_dev_offload *xfrm_offload_policy_xdo(struct hlist_node *node)
+{
+	return &xfrm_offload_policy_of(node)->xdo;
+}
+
+static struct hlist_head *
+xfrm_offload_policy_list(struct xfrm_offload_batch *batch)
+{
+	return &batch->policies;
+}
+
+static void xfrm_offload_hold_policy(struct hlist_node *node)
+{
+	xfrm_pol_hold(xfrm_offload_policy_of(node));
+}
+
+static void xfrm_offload_put_policy(struct hlist_node *node)
+{
+	xfrm_pol_put(xfrm_offload_policy_of(node));
+}
+
+static bool xfrm_offload_policy_carries(struct hlist_node *node)
+{
+	return !READ_ONCE(xfrm_offload_policy_of(node)->walk.dead);
+}
+
+static int xfrm_offload_policy_suits(struct hlist_node *node,
+				     struct netlink_ext_ack *extack)
+{
+	const struct xfrm_policy *xp = xfrm_offload_policy_of(node);
+	u8 dir = xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT ? XFRM_POLICY_OUT :
+						       XFRM_POLICY_IN;
+
+	return xfrm_offload_suits_policy(xp, dir, xp->xdo.dev, extack);
+}
+
+static void xfrm_offload_policy_go_live(struct hlist_node *node)
+{
+	xfrm_offload_go_live(&xfrm_offload_policy_of(node)->xdo);
+}
+
+static int xfrm_offload_add_policy(const struct xfrmdev_ops *ops,
+				   struct hlist_node *node,
+				   struct netlink_ext_ack *extack)
+{
+	return ops->xdo_dev_policy_add(xfrm_offload_policy_of(node), extack);
+}
+
+static void xfrm_offload_delete_policy(const struct xfrmdev_ops *ops,
+				       struct hlist_node *node)
+{
+	if (ops->xdo_dev_policy_delete)
+		ops->xdo_dev_policy_delete(xfrm_offload_policy_of(node));
+}
+
+static void xfrm_offload_free_policy(const struct xfrmdev_ops *ops,
+				     struct hlist_node *node)
+{
+	if (ops->xdo_dev_policy_free)
+		ops->xdo_dev_policy_free(xfrm_offload_policy_of(node));
+}
+
+const struct xfrm_offload_kind xfrm_offload_policies = {
+	.xdo		= xfrm_offload_policy_xdo,
+	.list		= xfrm_offload_policy_list,
+	.hold		= xfrm_offload_hold_policy,
+	.put		= xfrm_offload_put_policy,
+	.carries	= xfrm_offload_policy_carries,
+	.suits		= xfrm_offload_policy_suits,
+	.go_live	= xfrm_offload_policy_go_live,
+	.add		= xfrm_offload_add_policy,
+	.delete		= xfrm_offload_delete_policy,
+	.free		= xfrm_offload_free_policy,
+};
+
+/* --- both ----------------------------------------------------------------- */
+
 /**
- * xfrm_offload_add_state - offload an SA to its device
- * @x: SA with xso.dev, xso.real_dev, xso.type and xso.dir filled in, and a
- *	tracked reference to the device; not offloaded yet
+ * xfrm_offload_add - offload an SA or policy to its device
+ * @node: @xso_node or @xdo_node of an SA or policy that is not offloaded yet; dev,
+ *	type and dir of its offload are filled in, with a tracked reference to
+ *	the device
+ * @kind: xfrm_offload_states or xfrm_offload_policies
  * @extack: where a refusal is explained, or NULL
  *
- * Calls xdo_dev_state_add() and, if that succeeds, adds the SA to the device's
- * list. An unbind that starts later finds it; while an unbind runs, the call
- * fails. After a failure the caller undoes what it filled in.
+ * Calls the driver's add callback and, if that succeeds, adds the object to the
+ * device's list. An unbind that starts later finds it; while an unbind runs, the
+ * call fails. After a failure the caller undoes what it filled in.
  *
- * Context: any in which the driver's xdo_dev_state_add() may be called; takes
+ * Context: any in which the driver's add callback may be called; takes
  * xfrm_offload_lock.
  * Return: 0; -ENODEV if the device is going away or an unbind runs; -EIO if the
- * driver called xfrm_dev_state_invalidate() for @x; -EOPNOTSUPP if the device
- * lacks what @x needs; an error of the driver.
+ * driver called xfrm_dev_state_invalidate() for the SA; -EOPNOTSUPP if the
+ * device lacks what the object needs; -ENXIO from xfrm_offload_suits_policy();
+ * an error of the driver.
  */
-int xfrm_offload_add_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
+int xfrm_offload_add(struct hlist_node *node,
+		     const struct xfrm_offload_kind *kind,
+		     struct netlink_ext_ack *extack)
 {
-	bool larval = x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
-	struct net_device *dev = x->xso.dev;
+	struct xfrm_dev_offload *xdo = kind->xdo(node);
+	bool larval = xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ;
+	struct net_device *dev = xdo->dev;
 	int err;
 
-	err = xfrm_offload_suits_state(x, extack);
+	err = kind->suits(node, extack);
 	if (err)
 		return err;
 
@@ -314,18 +450,20 @@ int xfrm_offload_add_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 	if (err)
 		return err;
 
-	err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+	xdo->real_dev = dev;
+	err = kind->add(dev->xfrmdev_ops, node, extack);
 	if (err && !larval && xfrm_offload_made_room(dev, err))
-		err = dev->xfrmdev_ops->xdo_dev_state_add(x, extack);
+		err = kind->add(dev->xfrmdev_ops, node, extack);
 	if (err) {
+		xdo->real_dev = NULL;
 		xfrm_offload_exit(dev);
 		return err;
 	}
 
-	xfrm_offload_state_go_live(x);
-	if (!xfrm_offload_settle_state(dev, x)) {
+	kind->go_live(node);
+	if (!xfrm_offload_settle(dev, node, kind)) {
 		NL_SET_ERR_MSG(extack, "The device says that the SA is broken");
-		xfrm_offload_undo_state(dev, x);
+		xfrm_offload_undo_state(dev, xfrm_offload_state_of(node));
 		return -EIO;
 	}
 
@@ -333,46 +471,26 @@ int xfrm_offload_add_state(struct xfrm_state *x, struct netlink_ext_ack *extack)
 }
 
 /**
- * xfrm_offload_add_policy - offload a policy to its device
- * @xp: policy with xdo.dev, xdo.type and xdo.dir filled in, and a tracked
- *	reference to the device; not offloaded yet
- * @extack: where a refusal is explained, or NULL
+ * xfrm_offload_restore - an SA or policy is on the hardware again
+ * @dev: its device
+ * @node: @xso_node or @xdo_node of one whose offload the caller owns, on no list
+ * @kind: xfrm_offload_states or xfrm_offload_policies
  *
- * Like xfrm_offload_add_state(), with xdo_dev_policy_add().
- *
- * Context: process; takes xfrm_offload_lock.
- * Return: 0; -ENODEV if the device is going away or an unbind runs; -EOPNOTSUPP
- * or -ENXIO from xfrm_offload_suits_policy(); an error of the driver.
+ * Context: process, under RTNL, and under the lock of an SA.
  */
-int xfrm_offload_add_policy(struct xfrm_policy *xp,
-			    struct netlink_ext_ack *extack)
+void xfrm_offload_restore(struct net_device *dev, struct hlist_node *node,
+			  const struct xfrm_offload_kind *kind)
 {
-	struct net_device *dev = xp->xdo.dev;
-	u8 dir = xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT ? XFRM_POLICY_OUT :
-						       XFRM_POLICY_IN;
-	int err;
-
-	err = xfrm_offload_suits_policy(xp, dir, dev, extack);
-	if (err)
-		return err;
-
-	err = xfrm_offload_enter(dev, extack);
-	if (err)
-		return err;
-
-	xp->xdo.real_dev = dev;
-	err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
-	if (err && xfrm_offload_made_room(dev, err))
-		err = dev->xfrmdev_ops->xdo_dev_policy_add(xp, extack);
-	if (err) {
-		xp->xdo.real_dev = NULL;
-		xfrm_offload_exit(dev);
-		return err;
+	/* If an SA has ended, its tail has the last number already. */
+	if (kind->carries(node)) {
+		if (kind == &xfrm_offload_states)
+			xfrm_tail_resumed(xfrm_offload_state_of(node));
+		kind->go_live(node);
 	}
 
-	xfrm_offload_go_live(&xp->xdo);
-	xfrm_offload_settle_policy(dev, xp);
-	return 0;
+	spin_lock_bh(&xfrm_offload_lock);
+	xfrm_offload_link(dev, node, kind);
+	spin_unlock_bh(&xfrm_offload_lock);
 }
 
 /**
@@ -442,7 +560,7 @@ int xfrm_offload_add_larval(struct xfrm_state *x, const struct xfrm_policy *pol)
 	xso->real_dev = dev;
 	netdev_hold(dev, &xso->dev_tracker, GFP_ATOMIC);
 
-	err = xfrm_offload_add_state(x, NULL);
+	err = xfrm_offload_add(&x->xso_node, &xfrm_offload_states, NULL);
 	if (err) {
 		xso->type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
 		xso->dir = 0;
@@ -474,27 +592,6 @@ void xfrm_offload_release(struct xfrm_dev_offload *xdo)
 }
 
 /**
- * xfrm_dev_policy_replaced - the hardware has another policy of the same selector
- * @xp: policy that is about to be deleted
- * @by: the policy that takes its place
- *
- * If @by protects or blocks the packets of @xp on the same hardware, none is
- * sent in clear when @xp is deleted; packets that are queued for it need not be
- * dropped.
- *
- * Context: under the policy lock of the netns.
- */
-void xfrm_dev_policy_replaced(struct xfrm_policy *xp,
-			      const struct xfrm_policy *by)
-{
-	const struct net_device *dev = xfrm_offload_live_dev(&by->xdo);
-
-	if (dev && dev == xfrm_offload_live_dev(&xp->xdo) &&
-	    (by->xfrm_nr || by->action == XFRM_POLICY_BLOCK))
-		xp->xdo.flags |= XFRM_DEV_OFFLOAD_FLAG_TWIN;
-}
-
-/**
  * xfrm_dev_leave - a device is about to leave its network namespace
  * @dev: the device, which may still be up
  *
@@ -510,107 +607,6 @@ void xfrm_dev_leave(struct net_device *dev)
 	dev->xfrm_offloads.closed |= XFRM_CLOSED_LEAVING;
 	spin_unlock_bh(&xfrm_offload_lock);
 }
-
-/**
- * xfrm_dev_enter - a device was registered in a network namespace
- * @dev: the device
- *
- * Context: process, under RTNL.
- */
-void xfrm_dev_enter(struct net_device *dev)
-{
-	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
-
-	spin_lock_bh(&xfrm_offload_lock);
-	/* Only xfrm_dev_restore() ends a suspension. */
-	b->closed &= XFRM_CLOSED_SUSPENDED;
-	if (!(dev->features & NETIF_F_HW_ESP))
-		b->closed |= XFRM_CLOSED_FEATURE;
-	spin_unlock_bh(&xfrm_offload_lock);
-}
-
-/**
- * xfrm_offload_restore_state - an SA is on the hardware again
- * @dev: its device
- * @x: SA whose offload the caller owns, on no list
- *
- * Context: process, under RTNL and @x->lock.
- */
-void xfrm_offload_restore_state(struct net_device *dev, struct xfrm_state *x)
-{
-	/* If the SA has ended, its tail has the last number already. */
-	if (xfrm_unbind_carries(x)) {
-		xfrm_tail_resumed(x);
-		xfrm_offload_state_go_live(x);
-	}
-
-	spin_lock_bh(&xfrm_offload_lock);
-	xfrm_offload_link(dev, &x->xso, &x->xso_node,
-			  &dev->xfrm_offloads.states);
-	spin_unlock_bh(&xfrm_offload_lock);
-}
-
-/**
- * xfrm_offload_restore_policy - a policy is on the hardware again
- * @dev: its device
- * @xp: policy whose offload the caller owns, on no list
- *
- * Context: process, under RTNL.
- */
-void xfrm_offload_restore_policy(struct net_device *dev, struct xfrm_policy *xp)
-{
-	xfrm_offload_go_live(&xp->xdo);
-
-	spin_lock_bh(&xfrm_offload_lock);
-	xfrm_offload_link(dev, &xp->xdo, &xp->xdo_node,
-			  &dev->xfrm_offloads.policies);
-	spin_unlock_bh(&xfrm_offload_lock);
-}
-
-/**
- * xfrm_dev_note_use - set an SA's last use if its device's counters moved
- * @x: offloaded SA
- * @packets: its packet counter before the driver's counters were read
- *
- * Packets of packet offload do not pass the code that sets it in software. The
- * time at which a change is seen is never too early.
- *
- * Context: that of xdo_dev_state_update_stats().
- */
-void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
-{
-	time64_t now;
-
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
-	    x->curlft.packets == packets)
-		return;
-
-	now = ktime_get_real_seconds();
-	WRITE_ONCE(x->lastused, now);
-	if (!READ_ONCE(x->curlft.use_time))
-		WRITE_ONCE(x->curlft.use_time, now);
-}
-
-/**
- * xfrm_dev_pull_stats - update an SA's counters from its driver
- * @x: offloaded SA
- *
- * Context: any in which xdo_dev_state_update_stats() may be called.
- */
-void xfrm_dev_pull_stats(struct xfrm_state *x)
-{
-	u64 packets = x->curlft.packets;
-	struct net_device *dev;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
-		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
-		xfrm_dev_note_use(x, packets);
-	}
-	rcu_read_unlock();
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);
 
 /**
  * xfrm_dev_push_esn - tell the driver that the upper half of ESN moved
@@ -629,60 +625,3 @@ void xfrm_dev_push_esn(struct xfrm_state *x)
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);
-
-/**
- * xfrm_packet_offload_keeps - check that an update leaves the device's part alone
- * @x: valid SA
- * @update: what it is to become
- *
- * With packet offload the device enforces limits and sets ports, marks and the
- * interface. There is no callback to change them. Lifetimes in seconds are kept
- * by the stack.
- *
- * Context: under the lock of @x.
- * Return: 0, or -EOPNOTSUPP if the device would go on with the old ones.
- */
-int xfrm_packet_offload_keeps(const struct xfrm_state *x,
-			      const struct xfrm_state *update)
-{
-	const struct xfrm_lifetime_cfg *old = &x->lft, *new = &update->lft;
-	const struct xfrm_mark *smark = &update->props.smark;
-
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
-		return 0;
-	if (old->soft_byte_limit != new->soft_byte_limit ||
-	    old->hard_byte_limit != new->hard_byte_limit ||
-	    old->soft_packet_limit != new->soft_packet_limit ||
-	    old->hard_packet_limit != new->hard_packet_limit)
-		return -EOPNOTSUPP;
-	if (x->encap && update->encap &&
-	    (x->encap->encap_sport != update->encap->encap_sport ||
-	     x->encap->encap_dport != update->encap->encap_dport))
-		return -EOPNOTSUPP;
-	if ((smark->v || smark->m) && (smark->v != x->props.smark.v ||
-				       smark->m != x->props.smark.m))
-		return -EOPNOTSUPP;
-	if (update->if_id && update->if_id != x->if_id)
-		return -EOPNOTSUPP;
-
-	return 0;
-}
-
-/**
- * xfrm_packet_offload_fixed - refuse to set numbers that the device keeps
- * @x: SA
- * @extack: where a refusal is explained
- *
- * Return: 0, or -EOPNOTSUPP if the numbers of @x cannot be set.
- */
-int xfrm_packet_offload_fixed(struct xfrm_state *x,
-			      struct netlink_ext_ack *extack)
-{
-	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
-		return 0;
-
-	NL_SET_ERR_MSG(extack,
-		       "The device keeps numbers and counters of an SA of packet offload, they cannot be set");
-	return -EOPNOTSUPP;
-}
-EXPORT_SYMBOL_GPL(xfrm_packet_offload_fixed);

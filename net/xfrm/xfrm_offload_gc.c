@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How offloads end: deletion of one SA or policy, which the hardware learns of
- * when no packet is on its way to it any more, and the claim of all that a
- * device holds, by an unbind, a failover or a migration.
+ * How offloads end: the final numbers of an SA, deletion of one SA or policy,
+ * which the hardware learns of when no packet is on its way to it any more, and
+ * the claim of all that a device holds, by an unbind, a failover or a migration.
  */
 
+#include <kunit/visibility.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
-#include <linux/wait_bit.h>
 #include <net/xfrm.h>
 
 #include "xfrm_offload.h"
@@ -15,46 +15,178 @@
 /* How many offloads are claimed before the lock is released for a moment */
 #define XFRM_OFFLOAD_BATCH	64
 
-/* What differs between an SA and a policy. @node is xso_node or xdo_node. */
-struct xfrm_offload_kind {
-	struct xfrm_dev_offload *(*xdo)(struct hlist_node *node);
-	void (*hold)(struct hlist_node *node);
-	void (*put)(struct hlist_node *node);
-	void (*fence)(struct net_device *dev, struct hlist_node *node);
-	bool (*late)(struct hlist_node *node);
-	void (*stop)(struct hlist_node *node);
-	void (*delete)(const struct xfrmdev_ops *ops, struct hlist_node *node);
-	void (*free)(const struct xfrmdev_ops *ops, struct hlist_node *node);
-	struct hlist_head *(*deferred)(struct xfrm_dev_offloads *b);
-};
+/* --- numbers ------------------------------------------------------------- */
 
-static struct xfrm_state *xfrm_offload_state_of(struct hlist_node *node)
-{
-	return hlist_entry(node, struct xfrm_state, xso_node);
-}
-
-static struct xfrm_policy *xfrm_offload_policy_of(struct hlist_node *node)
-{
-	return hlist_entry(node, struct xfrm_policy, xdo_node);
-}
-
-static struct xfrm_dev_offload *xfrm_offload_state_xdo(struct hlist_node *node)
-{
-	return &xfrm_offload_state_of(node)->xso;
-}
-
-/* An offloaded object is referenced by the SAD, the SPD or the task inserting
- * it. All of them end the offload before they drop that reference.
+/* Set an SA's last use if its device's counters moved since it had @packets.
+ * Packets of packet offload do not pass the code that sets it in software. The
+ * time at which a change is seen is never too early.
  */
-static void xfrm_offload_hold_state(struct hlist_node *node)
+static void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
 {
-	xfrm_state_hold(xfrm_offload_state_of(node));
+	time64_t now;
+
+	if (x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
+	    x->curlft.packets == packets)
+		return;
+
+	now = ktime_get_real_seconds();
+	WRITE_ONCE(x->lastused, now);
+	if (!READ_ONCE(x->curlft.use_time))
+		WRITE_ONCE(x->curlft.use_time, now);
 }
 
-static void xfrm_offload_put_state(struct hlist_node *node)
+/**
+ * xfrm_dev_pull_stats - update an SA's counters from its driver
+ * @x: offloaded SA
+ *
+ * Context: any in which xdo_dev_state_update_stats() may be called.
+ */
+void xfrm_dev_pull_stats(struct xfrm_state *x)
 {
-	xfrm_state_put(xfrm_offload_state_of(node));
+	u64 packets = x->curlft.packets;
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = xfrm_offload_live_dev(&x->xso);
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
+		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_note_use(x, packets);
+	}
+	rcu_read_unlock();
 }
+EXPORT_SYMBOL_GPL(xfrm_dev_pull_stats);
+
+/* Inbound: bit n of @final->replay tells whether seq - n was received. The
+ * bitmaps of the stack are rings; the bit of the 64-bit number s is at
+ * (s - 1) % window.
+ */
+static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
+				   const struct xfrm_dev_counters *final)
+{
+	u32 n, place;
+
+	esn->seq = lower_32_bits(final->seq);
+	esn->seq_hi = upper_32_bits(final->seq);
+	memset(esn->bmp, 0, esn->bmp_len * sizeof(u32));
+
+	for (n = 0; n < esn->replay_window && n < final->seq; n++) {
+		div_u64_rem(final->seq - n - 1, esn->replay_window, &place);
+		if (final->replay[n / 32] & BIT(n % 32))
+			esn->bmp[place / 32] |= BIT(place % 32);
+	}
+}
+
+/**
+ * xfrm_dev_state_now - record the current numbers of an SA of packet offload
+ * @x: the SA
+ * @now: @seq, @window and @replay of this moment
+ *
+ * Drivers call it in xdo_dev_state_update_stats(). A key manager then reads
+ * true numbers from a live SA, and may add another SA with this key from there.
+ *
+ * Context: that of xdo_dev_state_update_stats().
+ */
+void xfrm_dev_state_now(struct xfrm_state *x,
+			const struct xfrm_dev_counters *now)
+{
+	struct xfrm_replay_state_esn *esn = x->replay_esn;
+
+	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
+		if (esn) {
+			esn->oseq = lower_32_bits(now->seq);
+			esn->oseq_hi = upper_32_bits(now->seq);
+		} else {
+			x->replay.oseq = lower_32_bits(now->seq);
+		}
+	} else if (esn) {
+		xfrm_replay_adopt_ring(esn, now);
+	} else {
+		x->replay.seq = lower_32_bits(now->seq);
+		x->replay.bitmap = now->window ? now->replay[0] : 0;
+	}
+}
+EXPORT_SYMBOL_GPL(xfrm_dev_state_now);
+
+/**
+ * xfrm_replay_adopt - write a device's final numbers into the SA
+ * @x: stopped SA of packet offload
+ * @final: what the device reported
+ *
+ * Context: under @x->lock.
+ */
+VISIBLE_IF_KUNIT void xfrm_replay_adopt(struct xfrm_state *x,
+					const struct xfrm_dev_counters *final)
+{
+	lockdep_assert_held(&x->lock);
+
+	xfrm_dev_state_now(x, final);
+	x->curlft.bytes += final->bytes;
+	x->curlft.packets += final->packets;
+}
+
+static u32 xfrm_unbind_window(const struct xfrm_state *x)
+{
+	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
+		return 0;
+
+	return x->replay_esn ? x->replay_esn->replay_window
+			     : x->props.replay_window;
+}
+
+/* Stop the hardware of a fenced and drained SA and keep its numbers. With packet
+ * offload the hardware keeps them; with crypto offload software does, and they
+ * are always exact. May sleep; under RTNL unless @x was deleted.
+ */
+static void xfrm_unbind_read_state(struct xfrm_state *x)
+{
+	struct net_device *dev = x->xso.dev;
+	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
+	bool packet = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
+	struct xfrm_dev_counters final = {
+		.window = xfrm_unbind_window(x),
+		.replay = replay,
+	};
+	int err = -EOPNOTSUPP;
+	u64 packets;
+
+	if (ops->xdo_dev_state_unbind)
+		err = ops->xdo_dev_state_unbind(dev, x, &final);
+
+	spin_lock_bh(&x->lock);
+	packets = x->curlft.packets;
+	if (packet && ops->xdo_dev_state_update_stats)
+		ops->xdo_dev_state_update_stats(x);
+	if (packet && !err)
+		xfrm_replay_adopt(x, &final);
+	xfrm_dev_note_use(x, packets);
+	x->invalid.exact = !packet || !err;
+	xfrm_tail_stopped(x);
+	spin_unlock_bh(&x->lock);
+}
+
+/**
+ * xfrm_offload_stop - take an SA or policy off the hardware
+ * @node: @xso_node or @xdo_node of one that is fenced and drained, and whose
+ *	offload the caller owns
+ * @kind: xfrm_offload_states or xfrm_offload_policies
+ *
+ * The numbers of an SA are kept.
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_offload_stop(struct hlist_node *node,
+		       const struct xfrm_offload_kind *kind)
+{
+	const struct xfrmdev_ops *ops = kind->xdo(node)->dev->xfrmdev_ops;
+
+	if (kind == &xfrm_offload_states)
+		xfrm_unbind_read_state(xfrm_offload_state_of(node));
+	kind->delete(ops, node);
+	kind->free(ops, node);
+}
+
+/* --- deletion ------------------------------------------------------------ */
 
 /* With crypto offload, an SA that was never in the SAD has carried nothing. */
 static void xfrm_offload_close_tail(struct xfrm_state *x)
@@ -69,9 +201,8 @@ static void xfrm_offload_close_tail(struct xfrm_state *x)
 
 /* XFRM_MSG_DELSA reports the counters read here. */
 static void xfrm_offload_fence_state(struct net_device *dev,
-				     struct hlist_node *node)
+				     struct xfrm_state *x)
 {
-	struct xfrm_state *x = xfrm_offload_state_of(node);
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
 	u64 packets = x->curlft.packets;
 
@@ -88,130 +219,66 @@ static void xfrm_offload_fence_state(struct net_device *dev,
 	xfrm_offload_close_tail(x);
 }
 
+/* Drop queued packets of an outbound policy of @dev that is not live any more.
+ * Hardware that has the SA of a packet but not its policy sends it in clear. The
+ * policy is deleted on the hardware a grace period later; packets that were
+ * marked before and are still queued then must not reach it.
+ */
+static void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
+{
+	static DEFINE_SPINLOCK(lock);
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+
+	spin_lock_bh(&lock);
+	WRITE_ONCE(b->retired[b->generation % XFRM_OFFLOADS_RETIRED], index);
+	/* Pairs with xfrm_packet_offload_stamp(): the policy's @live is false
+	 * before the number changes; and with xfrm_packet_offload_retired().
+	 */
+	smp_wmb();
+	WRITE_ONCE(b->generation, b->generation + 1);
+	spin_unlock_bh(&lock);
+}
+
+static void xfrm_offload_fence_policy(struct net_device *dev,
+				      struct xfrm_policy *xp)
+{
+	WRITE_ONCE(xp->xdo.live, false);
+	if (xp->xdo.dir == XFRM_DEV_OFFLOAD_OUT &&
+	    !(xp->xdo.flags & XFRM_DEV_OFFLOAD_FLAG_TWIN))
+		xfrm_packet_offload_retire(dev, xp->index);
+}
+
+static void xfrm_offload_fence(struct net_device *dev, struct hlist_node *node,
+			       const struct xfrm_offload_kind *kind)
+{
+	if (kind == &xfrm_offload_states)
+		xfrm_offload_fence_state(dev, xfrm_offload_state_of(node));
+	else
+		xfrm_offload_fence_policy(dev, xfrm_offload_policy_of(node));
+}
+
+/* Are the numbers of a deleted SA still to be read? */
+static bool xfrm_offload_waits(struct hlist_node *node,
+			       const struct xfrm_offload_kind *kind)
+{
+	return kind == &xfrm_offload_states &&
+	       xfrm_tail_waits(xfrm_offload_state_of(node));
+}
+
 /* Outbound, the driver's delete callback runs after a grace period: a packet that
  * passed the tests before would leave the hardware in clear. Larval states
  * carry no packets. Inbound, it waits if the numbers are to be read, because it
  * erases them.
  */
-static bool xfrm_offload_deletes_late(const struct xfrm_dev_offload *xdo)
+static bool xfrm_offload_deletes_late(struct hlist_node *node,
+				      const struct xfrm_offload_kind *kind)
 {
-	return xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
-	       !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ);
+	const struct xfrm_dev_offload *xdo = kind->xdo(node);
+
+	return (xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
+		!(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)) ||
+	       xfrm_offload_waits(node, kind);
 }
-
-static bool xfrm_offload_late_state(struct hlist_node *node)
-{
-	struct xfrm_state *x = xfrm_offload_state_of(node);
-
-	return xfrm_offload_deletes_late(&x->xso) || xfrm_tail_waits(x);
-}
-
-static void xfrm_offload_stop_state(struct hlist_node *node)
-{
-	struct xfrm_state *x = xfrm_offload_state_of(node);
-
-	if (xfrm_tail_waits(x))
-		xfrm_unbind_read_state(x);
-}
-
-static void xfrm_offload_delete_state(const struct xfrmdev_ops *ops,
-				      struct hlist_node *node)
-{
-	ops->xdo_dev_state_delete(xfrm_offload_state_of(node));
-}
-
-static void xfrm_offload_free_state(const struct xfrmdev_ops *ops,
-				    struct hlist_node *node)
-{
-	if (ops->xdo_dev_state_free)
-		ops->xdo_dev_state_free(xfrm_offload_state_of(node));
-}
-
-static struct hlist_head *
-xfrm_offload_deferred_states(struct xfrm_dev_offloads *b)
-{
-	return &b->deferred_states;
-}
-
-static const struct xfrm_offload_kind xfrm_offload_states = {
-	.xdo		= xfrm_offload_state_xdo,
-	.hold		= xfrm_offload_hold_state,
-	.put		= xfrm_offload_put_state,
-	.fence		= xfrm_offload_fence_state,
-	.late		= xfrm_offload_late_state,
-	.stop		= xfrm_offload_stop_state,
-	.delete		= xfrm_offload_delete_state,
-	.free		= xfrm_offload_free_state,
-	.deferred	= xfrm_offload_deferred_states,
-};
-
-static struct xfrm_dev_offload *xfrm_offload_policy_xdo(struct hlist_node *node)
-{
-	return &xfrm_offload_policy_of(node)->xdo;
-}
-
-static void xfrm_offload_hold_policy(struct hlist_node *node)
-{
-	xfrm_pol_hold(xfrm_offload_policy_of(node));
-}
-
-static void xfrm_offload_put_policy(struct hlist_node *node)
-{
-	xfrm_pol_put(xfrm_offload_policy_of(node));
-}
-
-static void xfrm_offload_fence_policy(struct net_device *dev,
-				      struct hlist_node *node)
-{
-	struct xfrm_policy *xp = xfrm_offload_policy_of(node);
-	struct xfrm_dev_offload *xdo = &xp->xdo;
-
-	WRITE_ONCE(xdo->live, false);
-	if (xdo->dir == XFRM_DEV_OFFLOAD_OUT &&
-	    !(xdo->flags & XFRM_DEV_OFFLOAD_FLAG_TWIN))
-		xfrm_packet_offload_retire(dev, xp->index);
-}
-
-static bool xfrm_offload_late_policy(struct hlist_node *node)
-{
-	return xfrm_offload_deletes_late(&xfrm_offload_policy_of(node)->xdo);
-}
-
-static void xfrm_offload_stop_policy(struct hlist_node *node)
-{
-}
-
-static void xfrm_offload_delete_policy(const struct xfrmdev_ops *ops,
-				       struct hlist_node *node)
-{
-	if (ops->xdo_dev_policy_delete)
-		ops->xdo_dev_policy_delete(xfrm_offload_policy_of(node));
-}
-
-static void xfrm_offload_free_policy(const struct xfrmdev_ops *ops,
-				     struct hlist_node *node)
-{
-	if (ops->xdo_dev_policy_free)
-		ops->xdo_dev_policy_free(xfrm_offload_policy_of(node));
-}
-
-static struct hlist_head *
-xfrm_offload_deferred_policies(struct xfrm_dev_offloads *b)
-{
-	return &b->deferred_policies;
-}
-
-static const struct xfrm_offload_kind xfrm_offload_policies = {
-	.xdo		= xfrm_offload_policy_xdo,
-	.hold		= xfrm_offload_hold_policy,
-	.put		= xfrm_offload_put_policy,
-	.fence		= xfrm_offload_fence_policy,
-	.late		= xfrm_offload_late_policy,
-	.stop		= xfrm_offload_stop_policy,
-	.delete		= xfrm_offload_delete_policy,
-	.free		= xfrm_offload_free_policy,
-	.deferred	= xfrm_offload_deferred_policies,
-};
 
 /* Claim an offload to delete it. Returns its device, or NULL if another context
  * owns the offload.
@@ -242,22 +309,22 @@ xfrm_offload_claim_deletion(struct xfrm_dev_offload *xdo,
 static void xfrm_offload_end(struct net_device *dev, struct hlist_node *node,
 			     const struct xfrm_offload_kind *kind)
 {
-	struct xfrm_dev_offload *xdo = kind->xdo(node);
 	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
-	bool late = kind->late(node);
+	bool late = xfrm_offload_deletes_late(node, kind);
 
-	kind->stop(node);
+	if (xfrm_offload_waits(node, kind))
+		xfrm_unbind_read_state(xfrm_offload_state_of(node));
 	if (late)
 		kind->delete(ops, node);
 	kind->free(ops, node);
-	xfrm_offload_release(xdo);
+	xfrm_offload_release(kind->xdo(node));
 }
 
 /* One at a time, so that an unbind can claim the rest. */
 static void xfrm_offload_end_ripe(struct net_device *dev,
-				  struct hlist_head *ripe,
 				  const struct xfrm_offload_kind *kind)
 {
+	struct hlist_head *ripe = kind->list(&dev->xfrm_offloads.ripe);
 	struct hlist_node *node;
 
 	for (;;) {
@@ -291,14 +358,14 @@ static void xfrm_offload_work_fn(struct work_struct *work)
 		container_of(b, struct net_device, xfrm_offloads);
 
 	spin_lock_bh(&xfrm_offload_lock);
-	hlist_move_list(&b->deferred_states, &b->ripe_states);
-	hlist_move_list(&b->deferred_policies, &b->ripe_policies);
+	hlist_move_list(&b->deferred.states, &b->ripe.states);
+	hlist_move_list(&b->deferred.policies, &b->ripe.policies);
 	spin_unlock_bh(&xfrm_offload_lock);
 
 	synchronize_net();
 
-	xfrm_offload_end_ripe(dev, &b->ripe_states, &xfrm_offload_states);
-	xfrm_offload_end_ripe(dev, &b->ripe_policies, &xfrm_offload_policies);
+	xfrm_offload_end_ripe(dev, &xfrm_offload_states);
+	xfrm_offload_end_ripe(dev, &xfrm_offload_policies);
 }
 
 /* The hardware may use @node for one more grace period. As soon as the lock is
@@ -315,7 +382,7 @@ static void xfrm_offload_defer(struct net_device *dev, struct hlist_node *node,
 	if (!b->work.func)
 		INIT_WORK(&b->work, xfrm_offload_work_fn);
 	WRITE_ONCE(kind->xdo(node)->stage, XFRM_STAGE_DEFERRED);
-	hlist_add_head(node, kind->deferred(b));
+	hlist_add_head(node, kind->list(&b->deferred));
 	queue_work(xfrm_gc_wq, &b->work);
 	__xfrm_offload_exit(b);
 	spin_unlock_bh(&xfrm_offload_lock);
@@ -325,77 +392,17 @@ static void xfrm_offload_defer(struct net_device *dev, struct hlist_node *node,
 static bool xfrm_offload_delete(struct hlist_node *node,
 				const struct xfrm_offload_kind *kind)
 {
-	struct xfrm_dev_offload *xdo = kind->xdo(node);
 	struct net_device *dev;
 
-	dev = xfrm_offload_claim_deletion(xdo, node);
+	dev = xfrm_offload_claim_deletion(kind->xdo(node), node);
 	if (!dev)
 		return false;
 
-	kind->fence(dev, node);
-	if (!kind->late(node))
+	xfrm_offload_fence(dev, node, kind);
+	if (!xfrm_offload_deletes_late(node, kind))
 		kind->delete(dev->xfrmdev_ops, node);
 	xfrm_offload_defer(dev, node, kind);
 	return true;
-}
-
-/**
- * xfrm_offload_flush - free what was deleted and still occupies the hardware
- * @dev: a device that cannot go meanwhile
- *
- * Context: process, may sleep.
- * Return: true if there was something to wait for.
- */
-bool xfrm_offload_flush(struct net_device *dev)
-{
-	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
-
-	return READ_ONCE(b->work.func) && flush_work(&b->work);
-}
-
-/**
- * xfrm_offload_claim_deferred - claim a deferred deletion
- * @x: a deleted SA that cannot be freed meanwhile
- * @batch: receives @x with the reference of the deletion, unless another
- *	context owns it
- *
- * Until xfrm_offload_end_claimed() an unbind of the device waits.
- *
- * Context: any.
- */
-void xfrm_offload_claim_deferred(struct xfrm_state *x,
-				 struct xfrm_offload_batch *batch)
-{
-	spin_lock_bh(&xfrm_offload_lock);
-	if (x->xso.stage == XFRM_STAGE_DEFERRED) {
-		hlist_del(&x->xso_node);
-		hlist_add_head(&x->xso_node, &batch->states);
-		WRITE_ONCE(x->xso.stage, XFRM_STAGE_DELETING);
-		x->xso.dev->xfrm_offloads.pending++;
-	}
-	spin_unlock_bh(&xfrm_offload_lock);
-}
-
-/**
- * xfrm_offload_end_claimed - end claimed deletions
- * @batch: from xfrm_offload_claim_deferred(), a grace period ago
- *
- * Context: process, may sleep.
- */
-void xfrm_offload_end_claimed(struct xfrm_offload_batch *batch)
-{
-	struct net_device *dev;
-	struct hlist_node *tmp;
-	struct xfrm_state *x;
-
-	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
-		dev = x->xso.dev;
-		hlist_del_init(&x->xso_node);
-		xfrm_offload_end(dev, &x->xso_node, &xfrm_offload_states);
-		xfrm_offload_exit(dev);
-		xfrm_state_put(x);
-		cond_resched();
-	}
 }
 
 /**
@@ -429,6 +436,8 @@ void xfrm_dev_policy_delete(struct xfrm_policy *xp)
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_policy_delete);
 
+/* --- claim --------------------------------------------------------------- */
+
 static bool xfrm_offload_idle(struct xfrm_dev_offloads *b)
 {
 	bool idle;
@@ -438,6 +447,11 @@ static bool xfrm_offload_idle(struct xfrm_dev_offloads *b)
 	spin_unlock_bh(&xfrm_offload_lock);
 
 	return idle;
+}
+
+static bool xfrm_offload_any(const struct xfrm_offload_batch *batch)
+{
+	return !hlist_empty(&batch->states) || !hlist_empty(&batch->policies);
 }
 
 /**
@@ -466,13 +480,9 @@ bool xfrm_offload_close(struct net_device *dev, enum xfrm_closed why)
 	wait_var_event(&b->pending, xfrm_offload_idle(b));
 
 	spin_lock_bh(&xfrm_offload_lock);
-	any = !hlist_empty(&b->states) || !hlist_empty(&b->policies) ||
-	      !hlist_empty(&b->suspended_states) ||
-	      !hlist_empty(&b->suspended_policies) ||
-	      !hlist_empty(&b->deferred_states) ||
-	      !hlist_empty(&b->deferred_policies) ||
-	      !hlist_empty(&b->ripe_states) ||
-	      !hlist_empty(&b->ripe_policies) || b->pending;
+	any = xfrm_offload_any(&b->added) || xfrm_offload_any(&b->suspended) ||
+	      xfrm_offload_any(&b->deferred) || xfrm_offload_any(&b->ripe) ||
+	      b->pending;
 	spin_unlock_bh(&xfrm_offload_lock);
 
 	return any;
@@ -493,19 +503,21 @@ void xfrm_offload_open(struct net_device *dev, u8 why)
 }
 
 /* In batches, so that the lock is never held for long. */
-static void xfrm_offload_restage(const struct xfrm_offload_kind *kind,
-				 struct hlist_head *from, struct hlist_head *to,
-				 enum xfrm_offload_stage stage, bool hold)
+static void xfrm_offload_restage_kind(const struct xfrm_offload_kind *kind,
+				      struct xfrm_offload_batch *from,
+				      struct xfrm_offload_batch *to,
+				      enum xfrm_offload_stage stage, bool hold)
 {
+	struct hlist_head *list = kind->list(from);
 	struct hlist_node *node;
 	int n;
 
 	do {
 		spin_lock_bh(&xfrm_offload_lock);
-		for (n = 0; n < XFRM_OFFLOAD_BATCH && !hlist_empty(from); n++) {
-			node = from->first;
+		for (n = 0; n < XFRM_OFFLOAD_BATCH && !hlist_empty(list); n++) {
+			node = list->first;
 			hlist_del(node);
-			hlist_add_head(node, to);
+			hlist_add_head(node, kind->list(to));
 			WRITE_ONCE(kind->xdo(node)->stage, stage);
 			if (hold)
 				kind->hold(node);
@@ -513,6 +525,24 @@ static void xfrm_offload_restage(const struct xfrm_offload_kind *kind,
 		spin_unlock_bh(&xfrm_offload_lock);
 		cond_resched();
 	} while (n == XFRM_OFFLOAD_BATCH);
+}
+
+/**
+ * xfrm_offload_restage - move offloads from one list to another
+ * @from: list of a device, or offloads that the caller owns; empty afterwards
+ * @to: receives them
+ * @stage: their stage from then on
+ * @hold: whether to take a reference to each
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_offload_restage(struct xfrm_offload_batch *from,
+			  struct xfrm_offload_batch *to,
+			  enum xfrm_offload_stage stage, bool hold)
+{
+	xfrm_offload_restage_kind(&xfrm_offload_states, from, to, stage, hold);
+	xfrm_offload_restage_kind(&xfrm_offload_policies, from, to, stage,
+				  hold);
 }
 
 /**
@@ -533,54 +563,49 @@ void xfrm_offload_claim(struct net_device *dev,
 {
 	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
 
-	xfrm_offload_restage(&xfrm_offload_states, &b->states, &batch->states,
-			     XFRM_STAGE_UNBINDING, true);
-	xfrm_offload_restage(&xfrm_offload_policies, &b->policies,
-			     &batch->policies, XFRM_STAGE_UNBINDING, true);
+	xfrm_offload_restage(&b->added, batch, XFRM_STAGE_UNBINDING, true);
 
 	/* What was deleted after xfrm_offload_close() joins the deferred. */
 	wait_var_event(&b->pending, xfrm_offload_idle(b));
 
-	xfrm_offload_restage(&xfrm_offload_states, &b->deferred_states,
-			     &deleted->states, XFRM_STAGE_UNBINDING, false);
-	xfrm_offload_restage(&xfrm_offload_states, &b->ripe_states,
-			     &deleted->states, XFRM_STAGE_UNBINDING, false);
-	xfrm_offload_restage(&xfrm_offload_policies, &b->deferred_policies,
-			     &deleted->policies, XFRM_STAGE_UNBINDING, false);
-	xfrm_offload_restage(&xfrm_offload_policies, &b->ripe_policies,
-			     &deleted->policies, XFRM_STAGE_UNBINDING, false);
+	xfrm_offload_restage(&b->deferred, deleted, XFRM_STAGE_UNBINDING,
+			     false);
+	xfrm_offload_restage(&b->ripe, deleted, XFRM_STAGE_UNBINDING, false);
 }
 
-static void xfrm_offload_end_list(struct net_device *dev,
-				  struct hlist_head *list,
+static void xfrm_offload_end_list(struct hlist_head *list,
 				  const struct xfrm_offload_kind *kind)
 {
 	struct hlist_node *node, *tmp;
+	struct net_device *dev;
+	bool pending;
 
 	hlist_for_each_safe(node, tmp, list) {
+		dev = kind->xdo(node)->dev;
+		pending = kind->xdo(node)->stage == XFRM_STAGE_DELETING;
 		hlist_del_init(node);
 		xfrm_offload_end(dev, node, kind);
+		if (pending)
+			xfrm_offload_exit(dev);
 		kind->put(node);
 		cond_resched();
 	}
 }
 
 /**
- * xfrm_offload_end_batch - end the claimed deletions of a device
- * @dev: the device
- * @deleted: from xfrm_offload_claim(), a grace period ago
+ * xfrm_offload_end_batch - end claimed deletions
+ * @deleted: from xfrm_offload_claim() or xfrm_offload_claim_state(), a grace
+ *	period ago
  *
  * Bundles, sockets and queued packets may hold a deleted SA or policy for long.
- * When this returns, none of these references the device, and the device's work
- * does not use it.
+ * When this returns, none of these references the device.
  *
- * Context: process, may sleep, under RTNL.
+ * Context: process, may sleep.
  */
-void xfrm_offload_end_batch(struct net_device *dev,
-			    struct xfrm_offload_batch *deleted)
+void xfrm_offload_end_batch(struct xfrm_offload_batch *deleted)
 {
-	xfrm_offload_end_list(dev, &deleted->states, &xfrm_offload_states);
-	xfrm_offload_end_list(dev, &deleted->policies, &xfrm_offload_policies);
+	xfrm_offload_end_list(&deleted->states, &xfrm_offload_states);
+	xfrm_offload_end_list(&deleted->policies, &xfrm_offload_policies);
 }
 
 /**
@@ -599,23 +624,33 @@ void xfrm_offload_quiesce(struct net_device *dev)
 }
 
 /**
- * xfrm_offload_claim_state - claim one SA, if it is offloaded
- * @x: an SA of which the caller holds a reference
- * @batch: receives the offload and another reference
+ * xfrm_offload_claim_state - claim one SA, if its offload has a given stage
+ * @x: an SA of which the caller holds a reference, or which cannot be freed
+ * @from: XFRM_STAGE_ADDED, under RTNL: the caller gets another reference, to
+ *	unbind or migrate @x; XFRM_STAGE_DEFERRED: it gets the reference of the
+ *	deletion, and an unbind of the device waits until
+ *	xfrm_offload_end_batch()
+ * @batch: receives the offload
  *
- * Context: process, under RTNL.
- * Return: true if it was offloaded and nobody owned the offload.
+ * Context: any.
+ * Return: true if the caller owns the offload now.
  */
 bool xfrm_offload_claim_state(struct xfrm_state *x,
+			      enum xfrm_offload_stage from,
 			      struct xfrm_offload_batch *batch)
 {
 	bool claimed;
 
 	spin_lock_bh(&xfrm_offload_lock);
-	claimed = x->xso.stage == XFRM_STAGE_ADDED;
+	claimed = x->xso.stage == from;
 	if (claimed) {
 		hlist_del(&x->xso_node);
 		hlist_add_head(&x->xso_node, &batch->states);
+	}
+	if (claimed && from == XFRM_STAGE_DEFERRED) {
+		WRITE_ONCE(x->xso.stage, XFRM_STAGE_DELETING);
+		x->xso.dev->xfrm_offloads.pending++;
+	} else if (claimed) {
 		WRITE_ONCE(x->xso.stage, XFRM_STAGE_UNBINDING);
 		xfrm_state_hold(x);
 	}
@@ -624,47 +659,22 @@ bool xfrm_offload_claim_state(struct xfrm_state *x,
 	return claimed;
 }
 
-/**
- * xfrm_offload_suspend - keep offloads that are off the hardware for a while
- * @dev: their device
- * @batch: the offloads; empty afterwards
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_offload_suspend(struct net_device *dev,
-			  struct xfrm_offload_batch *batch)
-{
-	xfrm_offload_restage(&xfrm_offload_states, &batch->states,
-			     &dev->xfrm_offloads.suspended_states,
-			     XFRM_STAGE_SUSPENDED, false);
-	xfrm_offload_restage(&xfrm_offload_policies, &batch->policies,
-			     &dev->xfrm_offloads.suspended_policies,
-			     XFRM_STAGE_SUSPENDED, false);
-}
-
-/**
- * xfrm_offload_take_suspended - end of xfrm_offload_suspend()
- * @dev: the device
- * @batch: empty lists, which receive the offloads
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_offload_take_suspended(struct net_device *dev,
-				 struct xfrm_offload_batch *batch)
-{
-	xfrm_offload_restage(&xfrm_offload_states,
-			     &dev->xfrm_offloads.suspended_states,
-			     &batch->states, XFRM_STAGE_UNBINDING, false);
-	xfrm_offload_restage(&xfrm_offload_policies,
-			     &dev->xfrm_offloads.suspended_policies,
-			     &batch->policies, XFRM_STAGE_UNBINDING, false);
-}
-
-static bool xfrm_offload_first_on(const struct hlist_head *list,
+static bool xfrm_offload_first_on(struct xfrm_offload_batch *batch,
 				  const struct xfrm_offload_kind *kind,
 				  const struct net_device *lower)
 {
-	return list->first && kind->xdo(list->first)->real_dev == lower;
+	struct hlist_node *node = kind->list(batch)->first;
+
+	return node && kind->xdo(node)->real_dev == lower;
+}
+
+static bool xfrm_offload_kind_on(struct xfrm_dev_offloads *b,
+				 const struct xfrm_offload_kind *kind,
+				 const struct net_device *lower)
+{
+	return xfrm_offload_first_on(&b->added, kind, lower) ||
+	       xfrm_offload_first_on(&b->deferred, kind, lower) ||
+	       xfrm_offload_first_on(&b->ripe, kind, lower);
 }
 
 /**
@@ -688,17 +698,8 @@ bool xfrm_offload_on_lower(struct net_device *dev,
 	wait_var_event(&b->pending, xfrm_offload_idle(b));
 
 	spin_lock_bh(&xfrm_offload_lock);
-	on = xfrm_offload_first_on(&b->states, &xfrm_offload_states, lower) ||
-	     xfrm_offload_first_on(&b->deferred_states, &xfrm_offload_states,
-				   lower) ||
-	     xfrm_offload_first_on(&b->ripe_states, &xfrm_offload_states,
-				   lower) ||
-	     xfrm_offload_first_on(&b->policies, &xfrm_offload_policies,
-				   lower) ||
-	     xfrm_offload_first_on(&b->deferred_policies,
-				   &xfrm_offload_policies, lower) ||
-	     xfrm_offload_first_on(&b->ripe_policies, &xfrm_offload_policies,
-				   lower);
+	on = xfrm_offload_kind_on(b, &xfrm_offload_states, lower) ||
+	     xfrm_offload_kind_on(b, &xfrm_offload_policies, lower);
 	spin_unlock_bh(&xfrm_offload_lock);
 
 	return on;

@@ -24,6 +24,7 @@
  * that is requeued because the driver was busy is tested again.
  */
 
+#include <kunit/visibility.h>
 #include <linux/bpf-cgroup.h>
 #include <linux/if_vlan.h>
 #include <linux/jump_label.h>
@@ -227,8 +228,8 @@ static bool xfrm_packet_flow_read(const struct sk_buff *skb, int offset,
  * Context: any.
  * Return: 0; -EPERM if the headers cannot be read.
  */
-int xfrm_packet_flow_record(struct sk_buff *skb, int offset, __be16 protocol,
-			    bool by_ports)
+VISIBLE_IF_KUNIT int xfrm_packet_flow_record(struct sk_buff *skb, int offset,
+					     __be16 protocol, bool by_ports)
 {
 	struct xfrm_packet_flow *flow = xfrm_packet_flow_of(skb_sec_path(skb));
 
@@ -268,32 +269,6 @@ static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
 	XFRM_INC_STATS(xs_net(x), mib);
 	kfree_skb(skb);
 	return err;
-}
-
-/**
- * xfrm_packet_offload_retire - drop queued packets of a policy
- * @dev: device of an outbound policy that is not live any more
- * @index: the policy's index
- *
- * Hardware that has the SA of a packet but not its policy sends it in clear.
- * The policy is deleted on the hardware a grace period later; packets that were
- * marked before and are still queued then must not reach it.
- *
- * Context: any; the device is held.
- */
-void xfrm_packet_offload_retire(struct net_device *dev, u32 index)
-{
-	static DEFINE_SPINLOCK(lock);
-	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
-
-	spin_lock_bh(&lock);
-	WRITE_ONCE(b->retired[b->generation % XFRM_OFFLOADS_RETIRED], index);
-	/* Pairs with xfrm_packet_offload_stamp(): the policy's @live is false
-	 * before the number changes; and with xfrm_packet_offload_retired().
-	 */
-	smp_wmb();
-	WRITE_ONCE(b->generation, b->generation + 1);
-	spin_unlock_bh(&lock);
 }
 
 /* Was the packet's policy retired since it was marked? True as well if too many
@@ -815,73 +790,4 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 	}
 
 	return skb;
-}
-
-/**
- * xfrm_crypto_offload_check - test a packet with its ESP header before a driver
- * @skb: packet or list of segments, written for the hardware of @x (XFRM_XMIT)
- * @x: SA of crypto offload
- *
- * Its payload is in clear. A bond passes it to the slave that has @x; a packet
- * in the queue of a slave must not leave after @x was restored on another
- * slave.
- *
- * Context: rcu_read_lock_bh(), with BH off.
- * Return: @skb, or NULL if it was dropped.
- */
-struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
-					  struct xfrm_state *x)
-{
-	struct net_device *dev = skb->dev;
-
-	if (likely(READ_ONCE(x->xso.real_dev) == dev ||
-		   READ_ONCE(x->xso.dev) == dev))
-		return skb;
-
-	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
-	dev_core_stats_tx_dropped_inc(dev);
-	kfree_skb_list(skb);
-	return NULL;
-}
-
-/**
- * xfrm_dev_agrees - ask the driver whether it can offload a packet
- * @skb: the packet
- * @x: offloaded SA
- *
- * Context: softirq or process.
- * Return: the result of xdo_dev_offload_ok(); true without that callback.
- */
-bool xfrm_dev_agrees(struct sk_buff *skb, struct xfrm_state *x)
-{
-	struct net_device *dev;
-	bool ok = true;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops && dev->xfrmdev_ops->xdo_dev_offload_ok)
-		ok = dev->xfrmdev_ops->xdo_dev_offload_ok(skb, x);
-	rcu_read_unlock();
-
-	return ok;
-}
-
-/**
- * xfrm_dev_fills_csum - does the device write checksums inside of ESP?
- * @x: SA
- *
- * Context: softirq or process.
- * Return: true if @x is on a device with esp-tx-csum-hw-offload.
- */
-bool xfrm_dev_fills_csum(struct xfrm_state *x)
-{
-	struct net_device *dev;
-	bool fills;
-
-	rcu_read_lock();
-	dev = xfrm_offload_live_dev(&x->xso);
-	fills = dev && (dev->features & NETIF_F_HW_ESP_TX_CSUM);
-	rcu_read_unlock();
-
-	return fills;
 }

@@ -44,25 +44,6 @@
 /* Index of @kept; also @dir of a tail. */
 enum { XFRM_TAIL_IN, XFRM_TAIL_OUT, XFRM_TAIL_DIRS };
 
-/**
- * enum xfrm_tail_stage - relation of an SA to its tail
- * @XFRM_TAIL_NONE: no tail, or the tail has the SA's final numbers
- * @XFRM_TAIL_RUNNING: the SA carries packets now, or later
- * @XFRM_TAIL_STOPPED: the SA is off the hardware, which has reported its
- *	numbers, and may be restored
- * @XFRM_TAIL_STOPPING: the SA has ended, and the hardware has not reported its
- *	numbers yet
- *
- * Changes under the lock of the table, and once the SA is in the SAD under the
- * SA's own as well.
- */
-enum xfrm_tail_stage {
-	XFRM_TAIL_NONE,
-	XFRM_TAIL_RUNNING,
-	XFRM_TAIL_STOPPED,
-	XFRM_TAIL_STOPPING,
-};
-
 struct xfrm_tail_name {
 	u64	v[2];
 	__be32	spi;
@@ -112,7 +93,6 @@ struct xfrm_tail {
  * @kept: tails without an SA, the oldest first
  * @nr: tails
  * @nr_kept: those that are in @kept
- * @evicted: number of tails that were evicted early
  * @key: keys of the PRF
  * @work: frees expired tails
  */
@@ -123,7 +103,6 @@ struct xfrm_tails {
 	struct list_head	kept[XFRM_TAIL_DIRS];
 	unsigned int		nr;
 	unsigned int		nr_kept;
-	unsigned long		evicted;
 	siphash_key_t		key[2];
 	struct delayed_work	work;
 };
@@ -319,7 +298,7 @@ static void xfrm_tail_remove(struct xfrm_tails *tails, struct xfrm_tail *t)
 }
 
 /* Evict inbound tails first: an IV that is used twice cannot be undone. */
-static void xfrm_tail_evict(struct xfrm_tails *tails)
+static void xfrm_tail_evict(struct net *net, struct xfrm_tails *tails)
 {
 	struct list_head *list;
 
@@ -329,7 +308,7 @@ static void xfrm_tail_evict(struct xfrm_tails *tails)
 			list = &tails->kept[XFRM_TAIL_OUT];
 		xfrm_tail_remove(tails, list_first_entry(list, struct xfrm_tail,
 							 kept));
-		WRITE_ONCE(tails->evicted, tails->evicted + 1);
+		XFRM_INC_STATS(net, LINUX_MIB_XFRMTAILEVICTED);
 	}
 }
 
@@ -365,7 +344,7 @@ static void xfrm_tail_keep(struct xfrm_tails *tails, struct xfrm_tail *t,
 	t->expires = jiffies + xfrm_tail_time(t, x);
 	list_add_tail(&t->kept, &tails->kept[t->dir]);
 	tails->nr_kept++;
-	xfrm_tail_evict(tails);
+	xfrm_tail_evict(xs_net((struct xfrm_state *)x), tails);
 	schedule_delayed_work(&tails->work, XFRM_TAIL_KEEP_IN);
 }
 
@@ -536,19 +515,15 @@ void xfrm_tail_close(struct xfrm_state *x, bool known)
 }
 
 /**
- * xfrm_tail_waits - are the numbers of a deleted SA still to be read?
- * @x: SA whose offload the caller owns
+ * xfrm_tail_step - see xfrm_tail_stopped() and xfrm_tail_resumed()
+ * @x: SA; if it has ended, its numbers are merged
+ * @from: its stage
+ * @to: its next stage
  *
- * Return: true until xfrm_tail_stopped() is called for it.
+ * Context: under @x->lock.
  */
-bool xfrm_tail_waits(const struct xfrm_state *x)
-{
-	return READ_ONCE(x->invalid.tail_stage) == XFRM_TAIL_STOPPING;
-}
-
-/* From stage @from to @to; if the SA has ended, merge its numbers. */
-static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
-			   enum xfrm_tail_stage to)
+void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
+		    enum xfrm_tail_stage to)
 {
 	struct xfrm_tails *tails;
 
@@ -563,28 +538,6 @@ static void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 		 to == XFRM_TAIL_STOPPED)
 		xfrm_tail_settle(tails, x, x->invalid.exact);
 	spin_unlock_bh(&tails->lock);
-}
-
-/**
- * xfrm_tail_stopped - the hardware of an SA has stopped
- * @x: SA with the numbers that the hardware reported, if x->invalid.exact
- *
- * Context: under @x->lock.
- */
-void xfrm_tail_stopped(struct xfrm_state *x)
-{
-	xfrm_tail_step(x, XFRM_TAIL_RUNNING, XFRM_TAIL_STOPPED);
-}
-
-/**
- * xfrm_tail_resumed - a suspended SA was restored
- * @x: SA
- *
- * Context: under @x->lock.
- */
-void xfrm_tail_resumed(struct xfrm_state *x)
-{
-	xfrm_tail_step(x, XFRM_TAIL_STOPPED, XFRM_TAIL_RUNNING);
 }
 
 /**
@@ -654,12 +607,12 @@ static void xfrm_tail_finish(struct xfrm_tails *tails, struct xfrm_tail *t)
 
 	spin_lock_bh(&tails->lock);
 	hlist_for_each_entry(x, &t->stopping, invalid.tail_node)
-		xfrm_offload_claim_deferred(x, &batch);
+		xfrm_offload_claim_state(x, XFRM_STAGE_DEFERRED, &batch);
 	spin_unlock_bh(&tails->lock);
 
 	if (!hlist_empty(&batch.states)) {
 		synchronize_rcu_expedited();
-		xfrm_offload_end_claimed(&batch);
+		xfrm_offload_end_batch(&batch);
 	}
 
 	wait_var_event(&t->stopping, xfrm_tail_is_settled(tails, t));
@@ -1047,19 +1000,6 @@ int xfrm_tail_provide(struct xfrm_state *xc,
 }
 
 /* --- netns --------------------------------------------------------------- */
-
-/**
- * xfrm_tail_evicted - number of tails evicted for lack of room
- * @net: netns
- *
- * Return: the number since the netns exists.
- */
-unsigned long xfrm_tail_evicted(struct net *net)
-{
-	struct xfrm_tails *tails = net_generic(net, xfrm_tail_net_id);
-
-	return READ_ONCE(tails->evicted);
-}
 
 static int __net_init xfrm_tail_net_init(struct net *net)
 {

@@ -22,30 +22,13 @@
  * callbacks; everyone else uses xfrm_offload_live_dev(), under RCU.
  */
 
+#include <kunit/visibility.h>
 #include <linux/llist.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
 
 #include "xfrm_offload.h"
-
-/**
- * xfrm_unbind_carries - does an SA carry packets now, or later?
- * @x: SA
- *
- * Only such an SA becomes INVALID when its device goes; larval, expired and
- * dead ones just lose the device.
- *
- * Context: under @x->lock, if the answer must stay valid.
- * Return: true if @x is valid, or just being added.
- */
-bool xfrm_unbind_carries(const struct xfrm_state *x)
-{
-	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)
-		return false;
-
-	return x->km.state == XFRM_STATE_VALID || x->km.state == XFRM_STATE_VOID;
-}
 
 /**
  * xfrm_unbind_fence - let no packet start to use an SA
@@ -72,136 +55,6 @@ void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason)
 	spin_unlock_bh(&x->lock);
 }
 
-/* Inbound: bit n of @final->replay tells whether seq - n was received. The
- * bitmaps of the stack are rings; the bit of the 64-bit number s is at
- * (s - 1) % window.
- */
-static void xfrm_replay_adopt_ring(struct xfrm_replay_state_esn *esn,
-				   const struct xfrm_dev_counters *final)
-{
-	u32 n, place;
-
-	esn->seq = lower_32_bits(final->seq);
-	esn->seq_hi = upper_32_bits(final->seq);
-	memset(esn->bmp, 0, esn->bmp_len * sizeof(u32));
-
-	for (n = 0; n < esn->replay_window && n < final->seq; n++) {
-		div_u64_rem(final->seq - n - 1, esn->replay_window, &place);
-		if (final->replay[n / 32] & BIT(n % 32))
-			esn->bmp[place / 32] |= BIT(place % 32);
-	}
-}
-
-/**
- * xfrm_dev_state_now - record the current numbers of an SA of packet offload
- * @x: the SA
- * @now: @seq, @window and @replay of this moment
- *
- * Drivers call it in xdo_dev_state_update_stats(). A key manager then reads
- * true numbers from a live SA, and may add another SA with this key from there.
- *
- * Context: that of xdo_dev_state_update_stats().
- */
-void xfrm_dev_state_now(struct xfrm_state *x,
-			const struct xfrm_dev_counters *now)
-{
-	struct xfrm_replay_state_esn *esn = x->replay_esn;
-
-	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT) {
-		if (esn) {
-			esn->oseq = lower_32_bits(now->seq);
-			esn->oseq_hi = upper_32_bits(now->seq);
-		} else {
-			x->replay.oseq = lower_32_bits(now->seq);
-		}
-	} else if (esn) {
-		xfrm_replay_adopt_ring(esn, now);
-	} else {
-		x->replay.seq = lower_32_bits(now->seq);
-		x->replay.bitmap = now->window ? now->replay[0] : 0;
-	}
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_state_now);
-
-/**
- * xfrm_replay_adopt - write a device's final numbers into the SA
- * @x: stopped SA of packet offload
- * @final: what the device reported
- *
- * Context: under @x->lock.
- */
-void xfrm_replay_adopt(struct xfrm_state *x,
-		       const struct xfrm_dev_counters *final)
-{
-	lockdep_assert_held(&x->lock);
-
-	xfrm_dev_state_now(x, final);
-	x->curlft.bytes += final->bytes;
-	x->curlft.packets += final->packets;
-}
-
-static u32 xfrm_unbind_window(const struct xfrm_state *x)
-{
-	if (x->xso.dir == XFRM_DEV_OFFLOAD_OUT)
-		return 0;
-
-	return x->replay_esn ? x->replay_esn->replay_window
-			     : x->props.replay_window;
-}
-
-/**
- * xfrm_unbind_read_state - stop the hardware of an SA and keep its numbers
- * @x: fenced and drained SA whose offload the caller owns
- *
- * With packet offload the hardware keeps the numbers; with crypto offload
- * software does, and they are always exact.
- *
- * Context: process, may sleep; under RTNL unless @x was deleted.
- */
-void xfrm_unbind_read_state(struct xfrm_state *x)
-{
-	struct net_device *dev = x->xso.dev;
-	const struct xfrmdev_ops *ops = dev->xfrmdev_ops;
-	bool packet = x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
-	u32 replay[XFRMA_REPLAY_ESN_MAX / sizeof(u32) / 8] = {};
-	struct xfrm_dev_counters final = {
-		.window = xfrm_unbind_window(x),
-		.replay = replay,
-	};
-	int err = -EOPNOTSUPP;
-	u64 packets;
-
-	if (ops->xdo_dev_state_unbind)
-		err = ops->xdo_dev_state_unbind(dev, x, &final);
-
-	spin_lock_bh(&x->lock);
-	packets = x->curlft.packets;
-	if (packet && ops->xdo_dev_state_update_stats)
-		ops->xdo_dev_state_update_stats(x);
-	if (packet && !err)
-		xfrm_replay_adopt(x, &final);
-	xfrm_dev_note_use(x, packets);
-	x->invalid.exact = !packet || !err;
-	xfrm_tail_stopped(x);
-	spin_unlock_bh(&x->lock);
-}
-
-/**
- * xfrm_unbind_stop_state - take an SA off the hardware and keep its numbers
- * @x: fenced and drained SA whose offload the caller owns
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_unbind_stop_state(struct xfrm_state *x)
-{
-	const struct xfrmdev_ops *ops = x->xso.dev->xfrmdev_ops;
-
-	xfrm_unbind_read_state(x);
-	ops->xdo_dev_state_delete(x);
-	if (ops->xdo_dev_state_free)
-		ops->xdo_dev_state_free(x);
-}
-
 /**
  * xfrm_policy_unbind_convert - turn an offloaded policy into a software policy
  * @xp: the policy, claimed by an unbind
@@ -213,7 +66,7 @@ void xfrm_unbind_stop_state(struct xfrm_state *x)
  *
  * Context: process or softirq; takes the policy lock of the netns.
  */
-void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
+VISIBLE_IF_KUNIT void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
 {
 	struct net *net = xp_net(xp);
 
@@ -227,22 +80,6 @@ void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
 	atomic_inc(&xp->genid);
 }
 
-/**
- * xfrm_unbind_stop_policy - take a policy off the hardware
- * @xp: policy whose offload the caller owns
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_unbind_stop_policy(struct xfrm_policy *xp)
-{
-	const struct xfrmdev_ops *ops = xp->xdo.dev->xfrmdev_ops;
-
-	if (ops->xdo_dev_policy_delete)
-		ops->xdo_dev_policy_delete(xp);
-	if (ops->xdo_dev_policy_free)
-		ops->xdo_dev_policy_free(xp);
-}
-
 static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 {
 	struct km_event c = { .event = XFRM_MSG_UPDPOLICY };
@@ -254,35 +91,22 @@ static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 }
 
 /* Steps 4 to 6. Suspended offloads are off the hardware already. */
-static void xfrm_unbind_finish_states(struct hlist_head *states, bool suspended)
+static void xfrm_unbind_finish(struct xfrm_offload_batch *batch,
+			       const struct xfrm_offload_kind *kind,
+			       bool suspended)
 {
-	struct hlist_node *tmp;
-	struct xfrm_state *x;
+	struct hlist_node *node, *tmp;
 
-	hlist_for_each_entry_safe(x, tmp, states, xso_node) {
-		hlist_del_init(&x->xso_node);
+	hlist_for_each_safe(node, tmp, kind->list(batch)) {
+		hlist_del_init(node);
 		if (!suspended)
-			xfrm_unbind_stop_state(x);
-		xfrm_offload_release(&x->xso);
-		xfrm_invalid_tell(x);
-		xfrm_state_put(x);
-		cond_resched();
-	}
-}
-
-static void xfrm_unbind_finish_policies(struct hlist_head *policies,
-					bool suspended)
-{
-	struct hlist_node *tmp;
-	struct xfrm_policy *xp;
-
-	hlist_for_each_entry_safe(xp, tmp, policies, xdo_node) {
-		hlist_del_init(&xp->xdo_node);
-		if (!suspended)
-			xfrm_unbind_stop_policy(xp);
-		xfrm_offload_release(&xp->xdo);
-		xfrm_unbind_tell_policy(xp);
-		xfrm_pol_put(xp);
+			xfrm_offload_stop(node, kind);
+		xfrm_offload_release(kind->xdo(node));
+		if (kind == &xfrm_offload_states)
+			xfrm_invalid_tell(xfrm_offload_state_of(node));
+		else
+			xfrm_unbind_tell_policy(xfrm_offload_policy_of(node));
+		kind->put(node);
 		cond_resched();
 	}
 }
@@ -327,10 +151,10 @@ void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
 
 	synchronize_net();
 
-	xfrm_unbind_finish_states(&batch->states, false);
-	xfrm_unbind_finish_states(&suspended->states, true);
-	xfrm_unbind_finish_policies(&batch->policies, false);
-	xfrm_unbind_finish_policies(&suspended->policies, true);
+	xfrm_unbind_finish(batch, &xfrm_offload_states, false);
+	xfrm_unbind_finish(suspended, &xfrm_offload_states, true);
+	xfrm_unbind_finish(batch, &xfrm_offload_policies, false);
+	xfrm_unbind_finish(suspended, &xfrm_offload_policies, true);
 }
 
 /**
@@ -348,52 +172,21 @@ void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_dev_unbind(struct net_device *dev, enum xfrm_invalid_reason reason)
+VISIBLE_IF_KUNIT void xfrm_dev_unbind(struct net_device *dev,
+				      enum xfrm_invalid_reason reason)
 {
 	struct xfrm_offload_batch batch = {}, suspended = {}, deleted = {};
 
 	if (xfrm_offload_close(dev, XFRM_CLOSED_UNBIND)) {
 		xfrm_offload_claim(dev, &batch, &deleted);
-		xfrm_offload_take_suspended(dev, &suspended);
+		xfrm_offload_restage(&dev->xfrm_offloads.suspended, &suspended,
+				     XFRM_STAGE_UNBINDING, false);
 		xfrm_unbind_batch(&batch, &suspended, reason);
-		xfrm_offload_end_batch(dev, &deleted);
+		xfrm_offload_end_batch(&deleted);
 	}
 
 	xfrm_offload_quiesce(dev);
 	xfrm_offload_open(dev, XFRM_CLOSED_UNBIND);
-}
-EXPORT_SYMBOL_GPL(xfrm_dev_unbind);
-
-/**
- * xfrm_unbind_down - a device was set down
- * @dev: the device
- *
- * Unregistering a device, or moving it to another namespace, sets it down
- * first. The key managers are then told of that, not of the device being down.
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_unbind_down(struct net_device *dev)
-{
-	bool leaving = dev->dismantle ||
-		       dev->xfrm_offloads.closed & XFRM_CLOSED_LEAVING;
-
-	xfrm_dev_unbind(dev, leaving ? XFRM_INVALID_DEV_UNREGISTER :
-				       XFRM_INVALID_DEV_DOWN);
-}
-
-/**
- * xfrm_unbind_unregister - a device leaves its network namespace, or the host
- * @dev: the device
- *
- * Nothing is offloaded to it any more until it is registered again.
- *
- * Context: process, may sleep, under RTNL.
- */
-void xfrm_unbind_unregister(struct net_device *dev)
-{
-	xfrm_dev_leave(dev);
-	xfrm_dev_unbind(dev, XFRM_INVALID_DEV_UNREGISTER);
 }
 
 /* An upper device offloads to the hardware of @dev, and its own esp-hw-offload is
@@ -435,6 +228,62 @@ void xfrm_dev_features(struct net_device *dev, netdev_features_t features)
 	xfrm_dev_lower_feature_off(dev);
 }
 
+static void xfrm_dev_enter(struct net_device *dev)
+{
+	struct xfrm_dev_offloads *b = &dev->xfrm_offloads;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	/* Only xfrm_dev_restore() ends a suspension. */
+	b->closed &= XFRM_CLOSED_SUSPENDED;
+	if (!(dev->features & NETIF_F_HW_ESP))
+		b->closed |= XFRM_CLOSED_FEATURE;
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
+/* Unregistering a device, or moving it to another namespace, sets it down first.
+ * The key managers are then told of that, not of the device being down.
+ */
+static void xfrm_unbind_down(struct net_device *dev)
+{
+	bool leaving = dev->dismantle ||
+		       dev->xfrm_offloads.closed & XFRM_CLOSED_LEAVING;
+
+	xfrm_dev_unbind(dev, leaving ? XFRM_INVALID_DEV_UNREGISTER :
+				       XFRM_INVALID_DEV_DOWN);
+}
+
+/* Nothing is offloaded to it any more until it is registered again. */
+static void xfrm_unbind_unregister(struct net_device *dev)
+{
+	xfrm_dev_leave(dev);
+	xfrm_dev_unbind(dev, XFRM_INVALID_DEV_UNREGISTER);
+}
+
+/**
+ * xfrm_unbind_event - something happened to a device
+ * @dev: the device
+ * @event: NETDEV_REGISTER, _UNREGISTER, _DOWN or _FEAT_CHANGE; others are ignored
+ *
+ * Context: process, may sleep, under RTNL.
+ */
+void xfrm_unbind_event(struct net_device *dev, unsigned long event)
+{
+	switch (event) {
+	case NETDEV_REGISTER:
+		xfrm_dev_enter(dev);
+		break;
+	case NETDEV_FEAT_CHANGE:
+		xfrm_dev_features(dev, dev->features);
+		break;
+	case NETDEV_DOWN:
+		xfrm_unbind_down(dev);
+		break;
+	case NETDEV_UNREGISTER:
+		xfrm_unbind_unregister(dev);
+		break;
+	}
+}
+
 static LLIST_HEAD(xfrm_broken);
 
 /* SAs whose offload another unbind or a deletion owns are not claimed: those end
@@ -450,7 +299,7 @@ static void xfrm_broken_work_fn(struct work_struct *work)
 
 	broken = llist_del_all(&xfrm_broken);
 	llist_for_each_entry_safe(x, tmp, broken, broken_node) {
-		xfrm_offload_claim_state(x, &batch);
+		xfrm_offload_claim_state(x, XFRM_STAGE_ADDED, &batch);
 		xfrm_state_put(x);
 		cond_resched();
 	}

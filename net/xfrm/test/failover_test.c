@@ -233,9 +233,9 @@ static void suspended_device_takes_nothing(struct kunit *test)
 
 	fake_suspend();
 	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -ENODEV);
 	fake_restore();
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), 0);
 	fake_drop_state(x);
 	fake_drop_state(y);
 }
@@ -271,17 +271,17 @@ static void unbind_keeps_the_suspension(struct kunit *test)
 	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	fake_suspend();
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -ENODEV);
 	fake_set_features(0);
 	fake_set_features(NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -ENODEV);
 	xfrm_dev_leave(fake.dev);
 	fake_unbind(XFRM_INVALID_DEV_UNREGISTER);
-	xfrm_dev_enter(fake.dev);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -ENODEV);
+	xfrm_unbind_event(fake.dev, NETDEV_REGISTER);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fake.state_add, 1);
 	fake_restore();
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), 0);
 	fake_drop_state(x);
 	fake_drop_state(y);
 }
@@ -431,7 +431,7 @@ static struct xfrm_state *slow_added;
 
 static void slow_add(struct work_struct *work)
 {
-	xfrm_offload_add_state(slow_added, NULL);
+	fake_add_state(slow_added, NULL);
 }
 
 static DECLARE_WORK(slow_add_work, slow_add);

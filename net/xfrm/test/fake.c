@@ -344,7 +344,7 @@ struct xfrm_state *fake_state_on(struct kunit *test, struct net_device *dev,
 	x->id.proto = IPPROTO_ESP;
 	x->km.state = XFRM_STATE_VALID;
 	fake_hold(&x->xso, dev, type);
-	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, fake_add_state(x, NULL), 0);
 
 	return x;
 }
@@ -385,7 +385,7 @@ struct xfrm_policy *fake_policy_on(struct kunit *test, struct net_device *dev)
 	struct xfrm_policy *xp = fake_policy_alloc(test);
 
 	fake_hold(&xp->xdo, dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_ASSERT_EQ(test, xfrm_offload_add_policy(xp, NULL), 0);
+	KUNIT_ASSERT_EQ(test, fake_add_policy(xp, NULL), 0);
 
 	return xp;
 }
@@ -554,7 +554,7 @@ struct xfrm_state *fake_insert_real(struct kunit *test, __be32 spi, u32 reqid,
 void fake_offload(struct kunit *test, struct xfrm_state *x, u8 type)
 {
 	fake_hold(&x->xso, fake.dev, type);
-	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, fake_add_state(x, NULL), 0);
 }
 
 struct xfrm_state *fake_lookup(__be32 daddr, __be32 spi)

@@ -101,6 +101,18 @@ struct xfrm_state *fake_state_alloc(struct kunit *test);
 void fake_discard(struct xfrm_state *x);
 void fake_replay_esn(struct kunit *test, struct xfrm_state *x, u32 window);
 
+static inline int fake_add_state(struct xfrm_state *x,
+				 struct netlink_ext_ack *extack)
+{
+	return xfrm_offload_add(&x->xso_node, &xfrm_offload_states, extack);
+}
+
+static inline int fake_add_policy(struct xfrm_policy *xp,
+				  struct netlink_ext_ack *extack)
+{
+	return xfrm_offload_add(&xp->xdo_node, &xfrm_offload_policies, extack);
+}
+
 void fake_hold(struct xfrm_dev_offload *xdo, struct net_device *dev, u8 type);
 struct xfrm_state *fake_state(struct kunit *test, u8 type);
 struct xfrm_state *fake_state_on(struct kunit *test, struct net_device *dev,

@@ -34,7 +34,7 @@ static struct xfrm_state *held(struct kunit *test, u8 dir, int spi, u8 type)
 	fake_hold(&x->xso, fake.dev, type);
 	if (dir == IN)
 		x->xso.dir = XFRM_DEV_OFFLOAD_IN;
-	KUNIT_ASSERT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	KUNIT_ASSERT_EQ(test, fake_add_state(x, NULL), 0);
 	xfrm_state_insert(x);
 
 	return x;

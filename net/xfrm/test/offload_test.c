@@ -45,7 +45,7 @@ static void only_what_works_is_taken(struct kunit *test)
 	x->km.state = XFRM_STATE_VALID;
 	fake_hold(&x->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	x->xso.dir = p->dir;
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, &extack), p->err);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, &extack), p->err);
 	KUNIT_EXPECT_EQ(test, fake.state_add, !p->err);
 	if (p->err) {
 		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
@@ -61,7 +61,7 @@ static void only_what_works_is_taken(struct kunit *test)
 	xp->xfrm_vec[0].mode = p->mode;
 	fake_hold(&xp->xdo, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	xp->xdo.dir = p->dir;
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_policy(xp, NULL), p->err);
+	KUNIT_EXPECT_EQ(test, fake_add_policy(xp, NULL), p->err);
 	KUNIT_EXPECT_EQ(test, fake.policy_add, !p->err);
 	if (p->err)
 		xfrm_offload_release(&xp->xdo);
@@ -83,7 +83,7 @@ static void what_software_does_is_taken(struct kunit *test)
 		fake_hold(&x->xso, fake.dev, i ? XFRM_DEV_OFFLOAD_PACKET :
 						XFRM_DEV_OFFLOAD_CRYPTO);
 		x->xso.dir = XFRM_DEV_OFFLOAD_IN;
-		KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+		KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), 0);
 		fake_drop_state(x);
 	}
 }
@@ -191,7 +191,7 @@ static void add_refused_leaves_nothing(struct kunit *test)
 
 	fake_hold(&x->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	fake.refuse = -ENOSPC;
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), -ENOSPC);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	xfrm_offload_release(&x->xso);
 	fake_drop_state(x);
@@ -215,7 +215,7 @@ static void add_of_a_broken_sa(struct kunit *test)
 		x = fake_state_alloc(test);
 		x->km.state = XFRM_STATE_VOID;
 		fake_hold(&x->xso, fake.dev, types[i]);
-		KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, &extack), -EIO);
+		KUNIT_EXPECT_EQ(test, fake_add_state(x, &extack), -EIO);
 		KUNIT_EXPECT_NOT_NULL(test, extack._msg);
 		KUNIT_EXPECT_FALSE(test, x->xso.live);
 		KUNIT_EXPECT_EQ(test, fake.state_add, i + 1);
@@ -249,7 +249,7 @@ static void add_of_a_broken_larval_sa(struct kunit *test)
 
 	fake.in_state_add = fake_says_broken;
 	rtnl_lock();
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), 0);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 0);
 	KUNIT_EXPECT_FALSE(test, x->xso.live);
 	rtnl_unlock();
@@ -266,11 +266,11 @@ static void add_refused_while_leaving(struct kunit *test)
 	xfrm_dev_leave(fake.dev);
 	fake_unbind(XFRM_INVALID_DEV_UNREGISTER);
 	fake_hold(&x->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fake.state_add, 0);
 
-	xfrm_dev_enter(fake.dev);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	xfrm_unbind_event(fake.dev, NETDEV_REGISTER);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), 0);
 	fake_drop_state(x);
 }
 
@@ -281,10 +281,10 @@ static void device_enters_without_the_feature(struct kunit *test)
 
 	fake_hold(&x->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	fake.dev->features &= ~NETIF_F_HW_ESP;
-	xfrm_dev_enter(fake.dev);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), -EOPNOTSUPP);
+	xfrm_unbind_event(fake.dev, NETDEV_REGISTER);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), -EOPNOTSUPP);
 	fake_set_features(NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(x, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(x, NULL), 0);
 	fake_drop_state(x);
 }
 
@@ -347,7 +347,7 @@ static void refusal_waits_for_no_deletion(struct kunit *test)
 	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
 	x->km.state = XFRM_STATE_DEAD;
 	xfrm_dev_state_delete(x);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, fake.state_delete, 0);
 	if (!y->xso.live)
 		xfrm_offload_release(&y->xso);
@@ -379,7 +379,7 @@ static void larval_waits_for_no_room(struct kunit *test)
 	x->km.state = XFRM_STATE_DEAD;
 	local_bh_disable();
 	xfrm_dev_state_delete(x);
-	err = xfrm_offload_add_state(larval, NULL);
+	err = fake_add_state(larval, NULL);
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 	if (err)
@@ -393,7 +393,7 @@ static void larval_stops_at_once(struct kunit *test)
 {
 	struct xfrm_state *larval = larval_state(test);
 
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(larval, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(larval, NULL), 0);
 	fake.unread = 3;
 	local_bh_disable();
 	xfrm_dev_state_delete(larval);

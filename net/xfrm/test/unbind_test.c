@@ -49,9 +49,9 @@ static void down_tells_what_is_behind_it(struct kunit *test)
 		if (i == 1)
 			xfrm_dev_leave(fake.dev);
 		fake.dev->dismantle = i == 2;
-		xfrm_unbind_down(fake.dev);
+		xfrm_unbind_event(fake.dev, NETDEV_DOWN);
 		fake.dev->dismantle = false;
-		xfrm_dev_enter(fake.dev);
+		xfrm_unbind_event(fake.dev, NETDEV_REGISTER);
 		rtnl_unlock();
 		KUNIT_EXPECT_EQ_MSG(test, x->invalid.reason, reasons[i],
 				    "way %d", i);
@@ -202,9 +202,9 @@ static void feature_off_unbinds_and_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_FEATURE_OFF);
 
 	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -EOPNOTSUPP);
 	fake_set_features(NETIF_F_HW_ESP);
-	KUNIT_EXPECT_EQ(test, xfrm_offload_add_state(y, NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), 0);
 	fake_drop_state(x);
 	fake_drop_state(y);
 }

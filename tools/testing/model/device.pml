@@ -275,7 +275,7 @@ proctype add_sa(byte me)
 #endif
 	driver_add(NIC, 1);
 	xfrm_offload_go_live(NIC, 1);
-	/* C: xfrm_offload_settle_state() */
+	/* C: xfrm_offload_settle() */
 	atomic { x[1].stage = ADDED; dev[NIC].pending-- };
 	/* C: xfrm_state_add() */
 	x[1].in_sad = true;

@@ -200,7 +200,7 @@ out:
 	if :: kept[s] -> REAL_LATE(s, SECOND); kept[s] = false; mine[s] = ON_HARDWARE :: else fi
 #endif
 
-/* C: xfrm_failover_add_policies(): the one policy */
+/* C: xfrm_failover_add(): the one policy */
 #ifdef CRYPTO
 #define ADD_POLICY	skip
 #else

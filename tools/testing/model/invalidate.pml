@@ -113,11 +113,11 @@ proctype add_sa()
 			x[0].packet = true
 		fi
 	};
-	/* C: xfrm_offload_add_state() */
+	/* C: xfrm_offload_add() */
 	driver_add(NIC, 0);
 	given = true;
 	xfrm_offload_go_live(NIC, 0);
-	/* C: xfrm_offload_settle_state() */
+	/* C: xfrm_offload_settle() */
 	atomic {
 #ifndef ADD_FORGETS_BROKEN
 		broken = x[0].broken;

@@ -118,7 +118,7 @@ out:
 #define EARLY	skip
 #endif
 
-/* C: xfrm_offload_add_state() */
+/* C: xfrm_offload_add() */
 #define ADD_TO_TARGET	\
 	atomic { \
 		refused = CLOSED(TARGET); \

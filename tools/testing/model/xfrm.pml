@@ -450,11 +450,11 @@ end_idle:
 #define xfrm_offload_quiesce(d)	!dev[d].working
 #endif
 
-/* C: xfrm_offload_suspend() */
+/* C: xfrm_offload_restage(), by xfrm_dev_suspend() */
 #define xfrm_offload_suspend_one(s, mine)	\
 	atomic { if :: mine[s] -> x[s].stage = SUSPENDED; mine[s] = NOTHING :: else fi }
 
-/* C: xfrm_offload_take_suspended() */
+/* C: xfrm_offload_restage(), by xfrm_dev_restore() and xfrm_dev_unbind() */
 #define xfrm_offload_take_suspended_one(d, s, mine)	\
 	atomic { \
 		if \
@@ -466,7 +466,7 @@ end_idle:
 	xfrm_offload_take_suspended_one(d, 0, mine); \
 	xfrm_offload_take_suspended_one(d, 1, mine)
 
-/* C: xfrm_offload_restore_state() */
+/* C: xfrm_offload_restore() */
 #define xfrm_offload_restore_state(d, s)	\
 	xfrm_offload_go_live(d, s); \
 	x[s].stage = ADDED
@@ -491,7 +491,7 @@ end_idle:
 	fi; \
 	UNLOCK(x[s].lock)
 
-/* C: xfrm_unbind_stop_state(), with xfrm_replay_adopt(). Software keeps the
+/* C: xfrm_offload_stop(), with xfrm_replay_adopt(). Software keeps the
  * numbers of crypto offload.
  */
 #define xfrm_unbind_stop_state(s)	\
@@ -536,7 +536,7 @@ end_idle:
 #define IF_MINE(s, step)	\
 	if :: mine[s] == ON_HARDWARE || mine[s] == OFF_HARDWARE -> step :: else fi
 
-/* C: xfrm_unbind_finish_states() for one SA */
+/* C: xfrm_unbind_finish() for one SA */
 #define STOP(s)		if :: mine[s] == ON_HARDWARE -> xfrm_unbind_stop_state(s) :: else fi
 #define FINISH(s)	\
 	xfrm_offload_release(s); \
@@ -682,7 +682,7 @@ end_idle:
 #define RESTORE_ADD(hw, s)	driver_add(hw, s)
 #endif
 
-/* C: xfrm_failover_add_states() for one SA; xfrm_failover_drop_state(),
+/* C: xfrm_failover_add() for one SA;
  * xfrm_failover_fail(). What did not fail goes to "kept".
  */
 #define xfrm_failover_add_state(hw, s, mine, kept)	\
@@ -696,7 +696,7 @@ end_idle:
 		fi \
 	fi
 
-/* C: xfrm_failover_publish_states() for one SA. A task that deleted it meanwhile
+/* C: xfrm_failover_publish_state() for one SA. A task that deleted it meanwhile
  * did not find it in stage ADDED, and left the offload alone.
  */
 #ifdef RESTORE_FORGETS_DEAD
