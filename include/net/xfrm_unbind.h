@@ -54,6 +54,9 @@ struct xfrm_dev_counters {
  * @untold: the key managers are not told: xfrm_state_publish() returns the error
  *	to the caller that adds the SA, or the migration that made it INVALID tells
  *	them if it fails
+ * @continues: it was added with the key of an earlier, offloaded SA
+ * @held: its expiry waits for a path, see net/xfrm/xfrm_invalid_tell.c
+ * @held_node: entry of the list of these
  * @ifindex: index of its last device; 0 if it was in software
  * @ifname: name of its last device
  *
@@ -71,12 +74,18 @@ struct xfrm_invalid {
 	bool	exact;
 	bool	migrating;
 	bool	untold;
+	bool	held;
+	bool	continues;
 	u8	tail_stage;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
+	struct hlist_node	held_node;
 	struct xfrm_tail	*tail;
 	struct hlist_node	tail_node;
 };
+
+void xfrm_invalid_tell_init(void);
+void xfrm_invalid_forget(struct xfrm_state *x);
 
 #ifdef CONFIG_XFRM_OFFLOAD
 int xfrm_offload_add_larval(struct xfrm_state *x,
@@ -203,6 +212,8 @@ int xfrm_state_publish(struct xfrm_state *x);
 int xfrm_invalid_may_replace(const struct xfrm_state *x,
 			     struct xfrm_state **old);
 int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old);
+int xfrm_invalid_accept(int type, const struct nlattr *attr,
+			struct netlink_ext_ack *extack);
 int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x);
 void xfrm_invalid_tell_added(struct xfrm_state *x);
 

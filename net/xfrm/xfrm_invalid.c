@@ -4,7 +4,6 @@
  * blocks, and what replaces it.
  */
 
-#include <linux/audit.h>
 #include <net/netlink.h>
 #include <net/xfrm.h>
 
@@ -39,7 +38,7 @@ void xfrm_state_go_invalid(struct xfrm_state *x,
 		x->invalid.untold = true;
 	/* Pairs with xfrm_state_is_invalid(): the reason is visible first. */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
-	/* No soft EXPIRE after the hard one. */
+	/* Its soft lifetime is over: no second soft EXPIRE. */
 	x->km.dying = 1;
 
 	spin_lock(&net->xfrm.xfrm_state_lock);
@@ -244,8 +243,8 @@ static bool xfrm_state_serves(struct xfrm_state *x,
  * An optional template ("level use") lets packets pass in clear until its SA
  * has been negotiated. After that, neither an unbind of the SA nor its
  * replacement, while the old SA is being deleted and the new one is not VALID
- * yet, may turn the flow into cleartext. If an SA is about to become VALID, no
- * key manager is asked for one.
+ * yet, may turn the flow into cleartext. If an SA is about to become VALID, or
+ * its expiry is held back (xfrm_invalid_tell.c), no key manager is asked for one.
  *
  * Call it after the lookup has tested @x, so that an SA that becomes INVALID in
  * between is not missed. An SA that is unhashed before the lookup reaches it
@@ -261,7 +260,8 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 {
 	switch (READ_ONCE(x->km.state)) {
 	case XFRM_STATE_INVALID:
-		if (READ_ONCE(x->invalid.migrating))
+		if (READ_ONCE(x->invalid.migrating) ||
+		    READ_ONCE(x->invalid.held))
 			return XFRM_STANDS | XFRM_STANDS_SOON;
 		return XFRM_STANDS;
 	case XFRM_STATE_VOID:
@@ -277,6 +277,42 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		return 0;
 	}
 }
+
+/**
+ * xfrm_invalid_accept - check an XFRMA_INVALID that user space sends
+ * @type: the request, XFRM_MSG_*
+ * @attr: the attribute, or NULL
+ * @extack: says what is wrong
+ *
+ * A key manager that copies an SA (GETSA, DELSA, NEWSA: MOBIKE) sends back all
+ * attributes that it read. If the numbers of the INVALID SA are exact, the copy
+ * can carry on, and the attribute has no effect. If they are not, nobody knows
+ * them.
+ *
+ * Context: process.
+ * Return: 0 or -EINVAL.
+ */
+int xfrm_invalid_accept(int type, const struct nlattr *attr,
+			struct netlink_ext_ack *extack)
+{
+	if (!attr)
+		return 0;
+
+	if (type != XFRM_MSG_NEWSA && type != XFRM_MSG_UPDSA) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "Only a copy of an INVALID SA has XFRMA_INVALID");
+		return -EINVAL;
+	}
+
+	if (!nla_find_nested(attr, XFRMA_INVALID_EXACT)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "The device did not report the last sequence numbers of this SA: negotiate a new one");
+		return -EINVAL;
+	}
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xfrm_invalid_accept);
 
 /**
  * xfrm_replay_put - add the replay state to a message about an SA
@@ -306,57 +342,3 @@ int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x)
 		       xfrm_replay_state_esn_len(x->replay_esn), x->replay_esn);
 }
 EXPORT_SYMBOL_GPL(xfrm_replay_put);
-
-static void xfrm_invalid_audit(struct xfrm_state *x)
-{
-#ifdef CONFIG_AUDITSYSCALL
-	struct audit_buffer *ab = xfrm_audit_start("SA-unbind");
-
-	if (!ab)
-		return;
-
-	if (x->props.family == AF_INET)
-		audit_log_format(ab, " src=%pI4 dst=%pI4", &x->props.saddr.a4,
-				 &x->id.daddr.a4);
-	else
-		audit_log_format(ab, " src=%pI6 dst=%pI6", x->props.saddr.a6,
-				 x->id.daddr.a6);
-
-	audit_log_format(ab, " spi=%u(0x%x) dev=", ntohl(x->id.spi),
-			 ntohl(x->id.spi));
-	audit_log_untrustedstring(ab, x->invalid.ifname);
-	audit_log_format(ab, " reason=%u exact=%u res=1", x->invalid.reason,
-			 x->invalid.exact);
-	audit_log_end(ab);
-#endif
-}
-
-/**
- * xfrm_invalid_tell - count, audit and report that an SA became INVALID
- * @x: the SA. Does nothing if it is not INVALID, as it may have been deleted at
- *	the same time, or was not published yet.
- *
- * Context: process.
- */
-void xfrm_invalid_tell(struct xfrm_state *x)
-{
-	if (!xfrm_state_is_invalid(x) || x->invalid.untold)
-		return;
-
-	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOFFLOADUNBIND);
-	xfrm_invalid_audit(x);
-	km_state_expired(x, 1, 0);
-}
-
-/**
- * xfrm_invalid_tell_added - report an SA that was added as INVALID
- * @x: a new SA, in the SAD
- *
- * Context: process.
- */
-void xfrm_invalid_tell_added(struct xfrm_state *x)
-{
-	if (xfrm_state_is_invalid(x) && x->invalid.reason == XFRM_INVALID_TAIL)
-		xfrm_invalid_tell(x);
-}
-EXPORT_SYMBOL_GPL(xfrm_invalid_tell_added);

@@ -507,15 +507,19 @@ void xfrm_offload_restore(struct net_device *dev, struct hlist_node *node,
  * the first one loses its device or is deleted in the meantime,
  * xfrm_state_add() and xfrm_state_update() refuse to insert the duplicate.
  *
- * An SA that xfrm_tail_meet() made INVALID is not offloaded either.
+ * An SA that xfrm_tail_meet() made INVALID is not offloaded either. A copy of an
+ * SA that the device refuses becomes INVALID, see xfrm_tail_refused().
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
- * Return: 0, or what xfrm_dev_state_add() returns.
+ * Return: 0, or what xfrm_packet_offload_routed() or xfrm_dev_state_add()
+ * returns.
  */
 int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
 			struct xfrm_user_offload *xuo,
 			struct netlink_ext_ack *extack)
 {
+	int err;
+
 	if (x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_TWIN ||
 	    xfrm_state_is_invalid(x))
 		return 0;
@@ -524,7 +528,13 @@ int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
 		return 0;
 	}
 
-	return xfrm_dev_state_add(net, x, xuo, extack);
+	err = xfrm_packet_offload_routed(net, x, xuo, extack);
+	if (!err)
+		err = xfrm_dev_state_add(net, x, xuo, extack);
+	if (err && xfrm_tail_refused(x))
+		err = 0;
+
+	return err;
 }
 EXPORT_SYMBOL_GPL(xfrm_offload_new_sa);
 

@@ -250,6 +250,11 @@ void xfrm_offload_restage(struct xfrm_offload_batch *from,
 bool xfrm_offload_on_lower(struct net_device *dev,
 			   const struct net_device *lower);
 
+/* xfrm_offload_xmit.c */
+int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
+			       const struct xfrm_user_offload *xuo,
+			       struct netlink_ext_ack *extack);
+
 /* xfrm_unbind.c */
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason);
 void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
@@ -268,6 +273,8 @@ struct xfrm_state *xfrm_state_lookup_exact(struct net *net,
 bool xfrm_state_has_twin(const struct xfrm_state *x);
 u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 		     const struct flowi *fl, unsigned short family);
+
+/* xfrm_invalid_tell.c */
 void xfrm_invalid_tell(struct xfrm_state *x);
 
 /* xfrm_policy.c */
@@ -300,6 +307,7 @@ enum xfrm_tail_stage {
 void xfrm_tail_close(struct xfrm_state *x, bool known);
 void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 		    enum xfrm_tail_stage to);
+bool xfrm_tail_refused(struct xfrm_state *x);
 int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack);
 int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
 		      struct netlink_ext_ack *extack);

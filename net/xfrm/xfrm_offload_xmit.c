@@ -35,6 +35,7 @@
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
 #include <net/ndisc.h>
 #include <net/route.h>
 #include <net/xfrm.h>
@@ -350,6 +351,81 @@ static int xfrm_packet_offload_way(struct net_device *live,
 		return -EOPNOTSUPP;
 
 	return 0;
+}
+
+/* The device by which packets to the peer leave, referenced, or NULL if there is no
+ * route yet.
+ */
+static struct net_device *
+xfrm_packet_offload_route(struct net *net, struct xfrm_state *x, bool inbound,
+			  const struct net_device *dev)
+{
+	struct xfrm_dst_lookup_params params = {
+		.net = net,
+		.saddr = inbound ? &x->id.daddr : &x->props.saddr,
+		.daddr = inbound ? &x->props.saddr : &x->id.daddr,
+		.mark = xfrm_smark_get(0, x),
+	};
+	struct net_device *out;
+	struct dst_entry *dst;
+
+	rcu_read_lock();
+	params.oif = l3mdev_master_ifindex_rcu(dev);
+	rcu_read_unlock();
+
+	dst = __xfrm_dst_lookup(x->props.family, &params);
+	if (IS_ERR(dst))
+		return NULL;
+
+	out = dst->dev;
+	dev_hold(out);
+	dst_release(dst);
+
+	return out;
+}
+
+/**
+ * xfrm_packet_offload_routed - do the packets of an SA come by its device?
+ * @net: network namespace
+ * @x: SA that a key manager adds
+ * @xuo: the offload that it asks for
+ * @extack: where a refusal is explained
+ *
+ * A key manager offloads to the device that has its address. If the route to the
+ * peer leads elsewhere, the hardware sees no packet of the SA: an outbound one
+ * would be dropped, and an inbound one arrives by another device, where its
+ * sequence number cannot be tested. The routing to and from the peer is taken to
+ * be symmetric. Without a route, the answer is yes.
+ *
+ * Context: process.
+ * Return: 0, or -EINVAL, upon which key managers use crypto offload or software.
+ */
+int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
+			       const struct xfrm_user_offload *xuo,
+			       struct netlink_ext_ack *extack)
+{
+	struct net_device *dev, *out;
+	int err = 0;
+
+	if (!(xuo->flags & XFRM_OFFLOAD_PACKET))
+		return 0;
+	dev = dev_get_by_index(net, xuo->ifindex);
+	if (!dev)
+		return 0;
+
+	out = xfrm_packet_offload_route(net, x,
+					xuo->flags & XFRM_OFFLOAD_INBOUND, dev);
+	if (out && !(out->flags & IFF_LOOPBACK) &&
+	    !xfrm_packet_offload_leads(dev, dev, out)) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "The route to the peer leads to %s, not to %s: packet offload would see no packet",
+				   out->name, dev->name);
+		err = -EINVAL;
+	}
+
+	dev_put(out);
+	dev_put(dev);
+	return err;
 }
 
 /* The mark has the policy's index, if there is one policy, and its generation. */

@@ -689,19 +689,26 @@ static int xfrm_tail_go_on_in(struct xfrm_state *x, const struct xfrm_tail *t)
 static int xfrm_tail_go_on(struct xfrm_state *x, const struct xfrm_tail *t,
 			   struct netlink_ext_ack *extack)
 {
+	x->invalid.continues = true;
 	return t->dir == XFRM_TAIL_OUT ? xfrm_tail_go_on_out(x, t, extack)
 				       : xfrm_tail_go_on_in(x, t);
 }
 
 /* The SA is not offloaded, and carries no packet. */
-static void xfrm_tail_refuse(struct xfrm_state *x,
-			     struct netlink_ext_ack *extack)
+static void xfrm_tail_add_invalid(struct xfrm_state *x,
+				  enum xfrm_invalid_reason reason, bool exact)
 {
-	x->invalid.reason = XFRM_INVALID_TAIL;
-	x->invalid.exact = false;
+	x->invalid.reason = reason;
+	x->invalid.exact = exact;
 	x->km.dying = 1;
 	/* Pairs with xfrm_state_is_invalid(). */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
+}
+
+static void xfrm_tail_refuse(struct xfrm_state *x,
+			     struct netlink_ext_ack *extack)
+{
+	xfrm_tail_add_invalid(x, XFRM_INVALID_TAIL, false);
 	NL_SET_ERR_MSG(extack,
 		       "It is not known where this key stopped: the SA is INVALID, it has to be rekeyed");
 }
@@ -891,6 +898,27 @@ int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 	return err;
 }
 EXPORT_SYMBOL_GPL(xfrm_tail_meet);
+
+/**
+ * xfrm_tail_refused - the device did not take a new SA
+ * @x: the new SA, after xfrm_tail_meet() and xfrm_dev_state_add()
+ *
+ * A key manager that copies an SA (MOBIKE) has deleted it already, and most of
+ * them ignore what the addition of the copy returns. So a copy is added as
+ * INVALID, with exact numbers: it expires, and a successor is negotiated.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex.
+ * Return: true if @x is a copy, and INVALID now.
+ */
+bool xfrm_tail_refused(struct xfrm_state *x)
+{
+	if (!x->invalid.continues)
+		return false;
+
+	xfrm_tail_forget(x);
+	xfrm_tail_add_invalid(x, XFRM_INVALID_REFUSED, true);
+	return true;
+}
 
 /**
  * xfrm_tail_is_free - check that no other SA has used the key since

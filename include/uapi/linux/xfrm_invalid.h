@@ -5,7 +5,8 @@
  * Such an SA is INVALID: it stays in the SAD and carries no packet. Its dump,
  * the answer to XFRM_MSG_GETSA and its XFRM_MSG_EXPIRE carry XFRMA_INVALID,
  * a nest of the attributes below; XFRMA_OFFLOAD_DEV is not there any more.
- * Only the kernel writes XFRMA_INVALID: a request that carries it is refused.
+ * A request that carries XFRMA_INVALID is refused, except that a copy of an SA
+ * (XFRM_MSG_NEWSA, XFRM_MSG_UPDSA) may have it, with XFRMA_INVALID_EXACT.
  */
 #ifndef _UAPI_LINUX_XFRM_INVALID_H
 #define _UAPI_LINUX_XFRM_INVALID_H
@@ -24,6 +25,8 @@
  * @XFRM_INVALID_TAIL: the SA was added with a key of an earlier SA, and the device
  *	of that one did not tell where it stopped
  * @XFRM_INVALID_EXHAUSTED: the device has used the SA's last sequence number
+ * @XFRM_INVALID_REFUSED: the SA was added as a copy of an earlier, offloaded SA, and
+ *	its device did not take it
  */
 enum xfrm_invalid_reason {
 	XFRM_INVALID_UNSPEC,
@@ -34,7 +37,8 @@ enum xfrm_invalid_reason {
 	XFRM_INVALID_DRIVER,
 	XFRM_INVALID_MIGRATED,
 	XFRM_INVALID_TAIL,
-	XFRM_INVALID_EXHAUSTED,	/* private: */
+	XFRM_INVALID_EXHAUSTED,
+	XFRM_INVALID_REFUSED,	/* private: */
 	__XFRM_INVALID_MAX
 };
 

@@ -409,11 +409,17 @@ void fake_drop_policy(struct xfrm_policy *xp)
 /* --- SAs in the SAD, and a key manager that counts */
 
 struct fake_km fake_km;
+DECLARE_WAIT_QUEUE_HEAD(fake_km_told);
 
 static int km_notify(struct xfrm_state *x, const struct km_event *c)
 {
-	if (c->event == XFRM_MSG_EXPIRE)
+	if (c->event == XFRM_MSG_EXPIRE) {
 		fake_km.expire++;
+		fake_km.hard += !!c->data.hard;
+		wake_up(&fake_km_told);
+	} else if (c->event == XFRM_MSG_UPDSA) {
+		fake_km.update++;
+	}
 
 	return 0;
 }

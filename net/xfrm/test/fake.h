@@ -127,11 +127,12 @@ void fake_drop_policy(struct xfrm_policy *xp);
 /* --- SAs in the SAD, and a key manager that counts */
 
 struct fake_km {
-	int acquire, expire, update_policy;
+	int acquire, expire, hard, update, update_policy;
 	void (*at_acquire)(struct kunit *test);
 };
 
 extern struct fake_km fake_km;
+extern wait_queue_head_t fake_km_told;
 
 /* init and exit of a suite: the device, the key manager, and an empty SAD */
 int fake_sad_init(struct kunit *test);

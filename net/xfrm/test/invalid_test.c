@@ -3,6 +3,7 @@
  * others look at it, and what the key managers are told.
  */
 
+#include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/xfrm_migrate_state.h>
 #include <trace/events/lock.h>
@@ -44,15 +45,110 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 	counted = fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND);
-	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	fake_unbind(XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+	KUNIT_EXPECT_EQ(test, fake_km.hard, 0);
 	KUNIT_EXPECT_EQ(test, fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND),
 			counted + 1);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 }
 
-/* An SA that is added as INVALID is told; one that lost its device has been. */
+/* No device has the local address: the path went with the device. */
+static void expiry_waits_for_a_path(struct kunit *test)
+{
+	struct xfrm_state *x = fake_sad_state(test);
+
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_TRUE(test, x->invalid.held);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	KUNIT_EXPECT_EQ(test, fake_km.update, 1);
+}
+
+static void set_lo(struct kunit *test, bool up)
+{
+	rtnl_lock();
+	if (up)
+		KUNIT_EXPECT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	else
+		dev_close(init_net.loopback_dev);
+	rtnl_unlock();
+}
+
+/* lo has the address, and is down at first. */
+static void expiry_comes_with_the_path(struct kunit *test)
+{
+	struct xfrm_state *x = fake_sad_state(test), *y = fake_sad_state(test);
+
+	x->props.saddr.a4 = htonl(INADDR_LOOPBACK);
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+
+	set_lo(test, true);
+	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire), 5 * HZ);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+	KUNIT_EXPECT_FALSE(test, x->invalid.held);
+
+	y->id.spi = htonl(2);
+	y->props.saddr.a4 = htonl(INADDR_LOOPBACK);
+	fake_offload(test, y, XFRM_DEV_OFFLOAD_PACKET);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_FALSE(test, y->invalid.held);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
+	set_lo(test, false);
+}
+
+/* In the meantime nobody is asked for a new SA. */
+static void held_means_soon(struct kunit *test)
+{
+	struct xfrm_policy *xp = fake_policy(test);
+	struct xfrm_state *x = fake_insert(test, XFRM_STATE_INVALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	struct flowi fl = {};
+
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
+			XFRM_STANDS);
+	x->invalid.held = true;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
+			XFRM_STANDS | XFRM_STANDS_SOON);
+	x->invalid.held = false;
+	fake_drop_policy(xp);
+}
+
+static void copy_of_an_exact_sa(struct kunit *test)
+{
+	struct netlink_ext_ack extack = {};
+	struct nlattr *nest, *bare;
+	struct sk_buff *skb;
+
+	skb = nlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	bare = nla_nest_start(skb, XFRMA_INVALID);
+	nla_put_u32(skb, XFRMA_INVALID_REASON, XFRM_INVALID_DEV_DOWN);
+	nla_nest_end(skb, bare);
+	nest = nla_nest_start(skb, XFRMA_INVALID);
+	nla_put_flag(skb, XFRMA_INVALID_EXACT);
+	nla_nest_end(skb, nest);
+
+	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_NEWSA, nest,
+						  &extack), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_UPDSA, NULL,
+						  &extack), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_NEWSA, bare,
+						  &extack), -EINVAL);
+	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_GETSA, nest,
+						  &extack), -EINVAL);
+	kfree_skb(skb);
+}
+
+/* An SA that is added as INVALID is told, a moment later: the key manager may not
+ * know it yet. One that lost its device has been.
+ */
 static void added_as_invalid_is_told(struct kunit *test)
 {
 	struct xfrm_state *x = fake_insert(test, XFRM_STATE_INVALID,
@@ -63,6 +159,8 @@ static void added_as_invalid_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 	x->invalid.reason = XFRM_INVALID_TAIL;
 	xfrm_invalid_tell_added(x);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire), 5 * HZ);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
 }
 
@@ -223,6 +321,10 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(unbind_before_publish),
 	KUNIT_CASE(unbind_before_publish_is_not_told),
 	KUNIT_CASE(unbind_after_publish_is_told),
+	KUNIT_CASE(expiry_waits_for_a_path),
+	KUNIT_CASE(expiry_comes_with_the_path),
+	KUNIT_CASE(held_means_soon),
+	KUNIT_CASE(copy_of_an_exact_sa),
 	KUNIT_CASE(added_as_invalid_is_told),
 	KUNIT_CASE(converted_policy_is_told),
 	KUNIT_CASE(invalid_names_no_device),

@@ -133,6 +133,7 @@ static const struct name reasons[] = {
 	{ "migrated", XFRM_INVALID_MIGRATED },
 	{ "key-unknown", XFRM_INVALID_TAIL },
 	{ "exhausted", XFRM_INVALID_EXHAUSTED },
+	{ "refused", XFRM_INVALID_REFUSED },
 	{ }
 };
 
@@ -144,6 +145,7 @@ static const char *const sentences[] = {
 	[XFRM_INVALID_DRIVER] = "reported the SA broken",
 	[XFRM_INVALID_MIGRATED] = "gave the SA away in a migration",
 	[XFRM_INVALID_EXHAUSTED] = "used the last sequence number",
+	[XFRM_INVALID_REFUSED] = "did not take the copy of an SA",
 };
 
 static void read_ifname(const struct nlattr *attr, char *name)

@@ -90,7 +90,7 @@ start_ticker()
 ticks() { grep -c tick "$OUT/ticker.log"; }
 
 told() { (($(heard_count '.event == "expire-sa"') == $1)) || lost_told; } # N
-told_pfkey() { (($(grep -c '^expire hard' "$OUT/pfkey.log") == $1)) || says pfkey '^lost'; } # N
+told_pfkey() { (($(grep -c '^expire soft' "$OUT/pfkey.log") == $1)) || says pfkey '^lost'; } # N
 
 # What a kernel that is held up too long says.
 nobody_stalled()
@@ -147,7 +147,7 @@ all_at_once()
 	check "6: PF_KEY told of each, or that it did not" \
 		wait_for 60 told_pfkey "$sas"
 	note "heard $(heard_count '.event == "expire-sa"') by netlink," \
-		"$(grep -c '^expire hard' "$OUT/pfkey.log") by PF_KEY"
+		"$(grep -c '^expire soft' "$OUT/pfkey.log") by PF_KEY"
 	stop monitor
 	stop pfkey
 	balanced "a hundred thousand"

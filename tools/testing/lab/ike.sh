@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Unmodified IKE daemons on simulated NICs: each row of ike/rows, in a guest of its own, beside the same daemon without
+# offload. What they do on the wire is judged by tshark, out here.
+#
+# usage: ike.sh [WORDS...]       the rows that have all these words, five times each
+#        ALL=1 ike.sh            all rows, five times each; hours
+#        QUICK=SEED ike.sh       once each: rows that are marked, and others that this number draws, for ten minutes
+#        without all of these    the same, with seed 1
+#
+# TAP, and the medians as a table: build/ike/table.txt. What each run left is in build/ike/runs.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$LAB/tap.sh"
+
+IKE=$LAB/ike
+runs=$BUILD/ike/runs
+# Of a short form, seconds.
+enough=600
+repeats=5
+cpus=$(nproc)
+export XFRMCTL=$BUILD/xfrmctl/xfrmctl
+
+[ -x "$BUILD/um/linux" ] || die "there is no kernel at $BUILD/um/linux: run 'make kernel' first"
+
+# --- what is to be run
+
+rows() { sed -E '/^(#|$)/d' "$IKE/rows"; }
+
+draw() {
+	rows | sed -n 's/^quick //p'
+	rows | grep -v '^quick ' | shuf --random-source=<(yes "$1")
+}
+
+wanted=()
+if [ $# -gt 0 ]; then
+	while IFS= read -r row; do
+		for word; do
+			[[ " $row " == *" $word "* ]] || continue 2
+		done
+		wanted+=("$row")
+	done < <(rows | sed 's/^quick //')
+	[ ${#wanted[@]} -gt 0 ] || die "no row has the words '$*': see ${IKE#"$TOP"/}/rows"
+	enough=
+elif [ -n "${ALL-}" ]; then
+	mapfile -t wanted < <(rows | sed 's/^quick //')
+	enough=
+else
+	[[ ${QUICK:=1} =~ ^[0-9]+$ ]] || die "QUICK is '$QUICK': give it a number, the seed that draws"
+	mapfile -t wanted < <(draw "$QUICK")
+	repeats=1
+	say "rows that QUICK=$QUICK draws, for $((enough / 60)) minutes"
+fi
+
+# --- running them
+
+# The same row without offload.
+control() { # ROW
+	sed -E 's/ (offload|limit)=[^ ]*//g; s/$/ offload=no/' <<<"$1"
+}
+
+# A folder's name.
+slug() { tr ' :=' '_+-' <<<"$1"; }
+
+guest() { # ROW N
+	local dir words
+
+	dir=$runs/$(slug "$1").$2
+	[ ! -s "$dir/result.json" ] || return 0
+	mkdir -p "$dir"
+	read -r -a words <<<"$(sed -E 's/ limit=[^ ]*//g' <<<"$1")"
+	"$LAB/boot.sh" --mem 768M --time-limit 300 --keep-output "$dir" -- "$IKE/row.sh" "$BUILD/ike" \
+		"daemon=${words[0]}" "${words[@]:1}" >"$dir/output" 2>&1 </dev/null
+	echo $? >"$dir/status"
+	"$IKE/judge.sh" "$dir" >"$dir/result.json" 2>"$dir/judge.log"
+	# A capture of a row in order is megabytes that nobody reads.
+	[ -n "${KEEP-}" ] || rm -f "$dir"/*.pcap "$dir"/*.tshark
+}
+
+# Trees that the row needs.
+trees() { # ROW
+	local half
+
+	for half in $(tr ':' ' ' <<<"${1%% *}"); do
+		"$IKE/tree.sh" "${half%%-*}" >&2 || return
+	done
+}
+
+run_row() { # ROW: it and its control, side by side
+	local n other
+
+	other=$(control "$1")
+	for ((n = 1; n <= repeats; n++)); do
+		guest "$other" "$n" &
+		[ "$cpus" -gt 1 ] || wait
+		guest "$1" "$n"
+		wait
+	done
+}
+
+# --- judging them
+
+# One object for all repeats: medians, but of what must never be the worst.
+merge() { # ROW
+	local files=() n
+
+	for ((n = 1; n <= repeats; n++)); do
+		files+=("$runs/$(slug "$1").$n/result.json")
+	done
+	jq -s --argjson status "$(cat "$runs/$(slug "$1")".*/status | jq -s 'max')" '
+		def median: map(if . == null then infinite else . end) | sort | .[(length - 1) / 2 | floor] |
+			if . > 1e300 then null else . end;
+		{error: (map(.error // empty) | first), status: $status,
+		 offloaded: .[0].offloaded, clear_nic: map(.clear_nic) | max, clear_back: map(.clear_back) | max,
+		 repeated: map(.repeated) | max, unverified: map(.unverified) | max,
+		 first_ms: map(.first_ms) | median, answered_ms: map(.answered_ms) | median,
+		 did: .[0].did, invalid: map(.invalid) | max, larval: map(.larval) | max, sas: map(.sas) | max}' "${files[@]}"
+}
+
+get() { jq -r "$2" <<<"$1"; } # JSON EXPRESSION
+
+ran() { # JSON
+	[ "$(get "$1" .error)" = null ] && [ "$(get "$1" .status)" = 0 ] && return
+	echo "#   $(get "$1" '.error // "the kernel reported trouble, status \(.status)"')"
+	return 1
+}
+
+clear_of() { get "$1" '.clear_nic + .clear_back'; } # JSON
+
+# null is never.
+no_later() { # JSON CONTROL MILLISECONDS
+	jq -en --argjson a "$1" --argjson b "$2" --argjson more "$3" '
+		$b.answered_ms == null or ($a.answered_ms != null and $a.answered_ms <= $b.answered_ms + $more)' >/dev/null
+}
+
+judge() { # ROW
+	local row=$1 mine other trap=
+
+	mine=$(merge "$row")
+	other=$(merge "$(control "$row")")
+	table_line "$row" "$mine" "$other" >>"$table"
+	tail -n 1 "$table" | sed 's/^/# /'
+	check "$row: the row and its control ran" eval 'ran "$mine" && ran "$other"'
+	[ "$status_of_last" = 0 ] || return
+	check "$row: no pair of SPI and IV twice" test "$(get "$mine" .repeated)" = 0
+	[[ $row != *' limit='* ]] || {
+		echo "# only the daemon can do better: ${row##* limit=}"
+		return
+	}
+	[[ $row != *' start=trap'* || $row == *' end='* ]] || trap=yes
+	if [ -n "$trap" ]; then
+		check "$row: nothing in clear" test "$(clear_of "$mine")" = 0
+	else
+		check "$row: no more in clear than without offload" test "$(clear_of "$mine")" -le "$(clear_of "$other")"
+	fi
+	check "$row: an answer no later than 1 s after one without offload" no_later "$mine" "$other" 1000
+	check "$row: no more INVALID SAs than children" test "$(get "$mine" .invalid)" -le 2
+}
+
+# tap.sh's check() keeps no status.
+status_of_last=0
+eval "$(declare -f check | sed '1s/check/tap_check/')"
+check() {
+	local before=$broken
+
+	tap_check "$@"
+	status_of_last=$((broken - before))
+}
+
+table_head() {
+	printf '%-64s %-7s %11s %11s %11s %11s %5s %9s  %s\n' row is 'clear n/b' control answered control twice \
+		'INV/larval' 'did: deletes rekeys moves acquires'
+}
+
+table_line() { # ROW JSON CONTROL
+	printf '%-64s %-7s %11s %11s %11s %11s %5s %9s  %s\n' "${1%% limit=*}" "$(get "$2" .offloaded)" \
+		"$(get "$2" '"\(.clear_nic)/\(.clear_back)"')" "$(get "$3" '"\(.clear_nic)/\(.clear_back)"')" \
+		"$(get "$2" '.answered_ms // "never"')" "$(get "$3" '.answered_ms // "never"')" "$(get "$2" .repeated)" \
+		"$(get "$2" '"\(.invalid)/\(.larval)"')" "$(get "$2" '.did | "\(.deletes) \(.rekeys) \(.moves) \(.acquires)"')"
+}
+
+# --- all of it
+
+[ -n "${CONTINUE-}" ] || rm -rf "$runs"
+mkdir -p "$runs"
+table=$BUILD/ike/table.txt
+table_head >"$table"
+said_why=
+for row in "${wanted[@]}"; do
+	if [ -n "$enough" ] && [ "$SECONDS" -gt "$enough" ]; then
+		say "the other rows: ALL=1"
+		break
+	fi
+	if ! trees "$row"; then
+		skip "$row" "no tree with the daemons of ${row%%-*}"
+		said_why=yes
+		continue
+	fi
+	run_row "$row"
+	judge "$row"
+done
+echo
+sed 's/^/# /' "$table"
+done_testing
+status=$?
+skipped=$([ -z "$said_why" ] || echo ', some skipped')
+echo "$((tests - broken)) passed, $broken failed"
+exit "$status"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Libreswan, as row.sh runs it: pluto, and ipsec(8). Sourced by row.sh, which sets what a row is made of.
+
+pluto_ready='listening for IKE messages'
+pluto_deletes='deleting|sending.*[Dd]elete'
+pluto_rekeys='initiating rekey|initiating Child SA|rekey'
+pluto_moves='MOBIKE|UPDATE_SA'
+pluto_acquires='acquire|initiate on.demand'
+
+# What this release calls it; empty where it cannot do it.
+pluto_offload() { # HOST
+	case ${tree[$1]}.$offload in
+	*.no) echo nic-offload=no ;;
+	bookworm.crypto) echo nic-offload=yes ;;
+	bookworm.auto) echo nic-offload=auto ;;
+	*.auto) echo nic-offload=crypto ;;
+	*) echo "nic-offload=$offload" ;;
+	esac
+}
+
+pluto_start_action() { # HOST
+	case $1.$start in
+	*.trap) [[ ${tree[$1]} == bookworm ]] && echo ondemand || echo ondemand ;;
+	left.start) echo start ;;
+	*) echo add ;;
+	esac
+}
+
+pluto_subnets() { # HOST
+	[[ $mode == transport ]] || echo "leftsubnet=${inner[$1]}
+	rightsubnet=${inner[${PEER[$1]}]}"
+}
+
+pluto_dpd() {
+	[[ $dpd != off ]] || return
+	case $1 in
+	bookworm) printf '\t%s\n' 'dpddelay=2' 'dpdtimeout=6' "dpdaction=$([[ $dpd == restart ]] && echo restart || echo hold)" ;;
+	*) printf '\t%s\n' 'dpddelay=2' 'retransmit-timeout=6s' ;;
+	esac
+}
+
+pluto_files() { # HOST DIR
+	local me=$1 dir=$2 peer=${PEER[$1]}
+
+	mkdir -p "$dir/ipsec.d/policies"
+	cat >"$dir/ipsec.conf" <<-END
+		config setup
+			logtime=no
+
+		conn c
+			left=${ike_address[$me]}
+			right=${ike_address[$peer]}
+			leftid=@$me
+			rightid=@$peer
+			authby=secret
+			ikev2=yes
+			type=$mode
+			esp=aes_gcm128
+			ike=aes128-sha2;dh19
+			mobike=$([[ $mode == tunnel ]] && echo "$mobike" || echo no)
+			$(pluto_offload "$me")
+			$(pluto_subnets "$me")
+			$([[ $retries == default ]] || echo 'retransmit-timeout=6s')
+			$([[ $rekey == no ]] || echo "salifetime=$((rekey + 20))s")
+			$([[ $rekey == no ]] || echo 'rekeymargin=20s')
+			auto=$(pluto_start_action "$me")
+	END
+	echo '@left @right : PSK "not a secret, but long enough"' >"$dir/ipsec.secrets"
+}
+
+pluto_start() { # HOST
+	pluto_files "$1" "$SCRATCH/etc-$1"
+	# shellcheck disable=SC2016 # for the shell inside
+	start "daemon-$1" "$1" "$pluto_ready" unshare --mount "$IKE/root.sh" "$TREES/${tree[$1]}" "$SCRATCH/etc-$1" \
+		sh -c 'certutil -N -d sql:/var/lib/ipsec/nss --empty-password 2>&1 ||
+				ipsec initnss
+			exec /usr/libexec/ipsec/pluto --nofork --stderrlog --config /etc/ipsec.conf'
+}
+
+pluto_inside() { # HOST COMMAND...
+	on "$1" nsenter --target "${PID[daemon-$1]}" --mount --root --wdns=/ env PATH=/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
+}
+
+pluto_rekey() { pluto_inside "$1" ipsec whack --rekey-child --name c >>"$OUT/load-$1.log" 2>&1; } # HOST

@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# One row of the table, in a guest: two hosts, a daemon on each, traffic, and left loses its NIC. What happened stays in
+# $OUT: the captures, the keys, the daemons' logs, and "facts", what was measured in here. judge.sh, outside, says what
+# it means.
+#
+# usage: row.sh TREES WORD=VALUE...    TREES: the folder of Debian's trees. What the words mean, and their values: rows.
+
+IKE=$(cd "$(dirname "$0")" && pwd)
+SELFTESTS=$IKE/../../selftests/net/xfrm_offload
+. "$SELFTESTS/lib/lib.sh"
+. "$SELFTESTS/lib/bond.sh"
+. "$IKE/charon.sh"
+. "$IKE/pluto.sh"
+QUIET=1
+TREES=$1
+shift
+
+# --- what a row is made of
+
+declare -A row=([daemon]=trixie-charon [offload]=auto [start]=start [mode]=tunnel [family]=v4 [cause]=down [load]=100
+	[dpd]=off [mobike]=yes [auth]=psk [rekey]=no [retries]=2 [watch]=9 [peer]=stays [end]=no [told]=yes)
+for word; do
+	[[ -v row[${word%%=*}] ]] || { echo "error: there is no word '${word%%=*}' in a row: ${!row[*]}" >&2; exit 2; }
+	row[${word%%=*}]=${word#*=}
+done
+offload=${row[offload]} start=${row[start]} mode=${row[mode]} dpd=${row[dpd]} mobike=${row[mobike]} auth=${row[auth]}
+rekey=${row[rekey]} retries=${row[retries]}
+declare -A tree daemon ike_address inner
+read -r tree[left] daemon[left] < <(tr - ' ' <<<"${row[daemon]%:*}")
+read -r tree[right] daemon[right] < <(tr - ' ' <<<"${row[daemon]#*:}")
+[[ ${row[cause]} != bond ]] || OFFLOAD_TO[left]=bond0
+[[ ${row[cause]} == bond ]] || OFFLOAD_TO[left]=nic0
+
+addresses() {
+	local host k
+
+	for host in left right; do
+		k=${NUMBER[$host]}
+		ike_address[$host]=192.168.1.$k
+		inner[$host]=10.$k.0.1/32
+		[[ ${row[family]} != v6* ]] || ike_address[$host]=fd00:168:1::$k
+		[[ ${row[family]} != v6 ]] || inner[$host]=fd00:$k::1/128
+		[[ $mode == tunnel ]] || inner[$host]=${ike_address[$host]}
+	done
+}
+
+fact() { echo "$1=$2" >>"$OUT/facts"; }
+
+give_up() {
+	fact error "$*"
+	echo "error: $*" >&2
+	exit 1
+}
+
+run() { "${daemon[$2]}_$1" "${@:2}"; } # start|rekey|… HOST WORDS...
+
+# --- set-up
+
+# Where the NIC's network is to be had without the NIC: by the other path. What an operator has as a second uplink.
+fallback() { # HOST
+	ip -n "$1" -batch - <<-END
+		route add 192.168.1.0/24 via 192.168.2.${NUMBER[${PEER[$1]}]} dev back0 metric 500
+		route add fd00:168:1::/64 via fd00:168:2::${NUMBER[${PEER[$1]}]} dev back0 metric 500
+	END
+}
+
+certificates() {
+	local host
+
+	CERTIFICATES=$SCRATCH/certificates
+	mkdir -p "$CERTIFICATES"
+	cd "$CERTIFICATES" || return
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10000 -subj /CN=ca -keyout ca.key \
+		-out ca.pem 2>/dev/null
+	for host in left right; do
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" -keyout "$host.key" \
+			-out "$host.csr" 2>/dev/null
+		openssl x509 -req -in "$host.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 10000 -out "$host.pem" \
+			-extfile <(echo "subjectAltName=DNS:$host") 2>/dev/null || return
+	done
+}
+
+hosts() {
+	local host
+
+	if [[ ${row[cause]} == bond ]]; then
+		bond_up
+	else
+		hosts_up
+	fi || return
+	for host in left right; do
+		[[ $mode == transport ]] || ip -n "$host" addr add "${inner[$host]}" dev lo || return
+		fallback "$host"
+		on "$host" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+	done
+}
+
+# Every key, as the daemon gives it to the kernel.
+keys() { # HOST
+	start "keys-$1" "$1" '' stdbuf -oL ip xfrm monitor all
+}
+
+has_traps() { (($(spd "$1" | jq '[.[] | select(.tmpls)] | length') >= 2)); } # HOST
+has_sas() { (($(count_sas "$1" '.spi != 0 and (.invalid | not)') >= 2)); } # HOST
+
+# --- traffic: an echo both ways
+
+traffic() {
+	local interval
+
+	interval=$(awk -v n="${row[load]}" 'BEGIN { print 1 / n }')
+	start traffic left '' ping -n -D -O -W 1 -i "$interval" -I "${inner[left]%/*}" "${inner[right]%/*}"
+}
+
+answers() { grep -c 'bytes from' "$OUT/traffic.log"; }
+
+# --- what happens to left's NIC, and to the daemon
+
+flap() { # SECONDS
+	take_away down
+	sleep "$1"
+	ip -n left link set nic0 up
+	ip -n left addr add fd00:168:1::1/64 dev nic0 nodad 2>/dev/null
+	nic_port_up left
+}
+
+happens() {
+	case ${row[cause]} in
+	none) ;;
+	unplugged) take_away delete ;;
+	moved) take_away move ;;
+	driver) nic_fault left break_sa 0 ;;
+	bond) both_down ;;
+	again) flap 4 ;;
+	flaps)
+		for _ in 1 2 3; do
+			flap 1
+			sleep 1
+		done ;;
+	*) take_away "${row[cause]}" ;;
+	esac
+}
+
+ends() {
+	case ${row[end]} in
+	no) return ;;
+	TERM | KILL)
+		stop "daemon-left" "${row[end]}"
+		fact ended_us "$(now_us)"
+		sleep 1
+		start_again ;;
+	esac
+}
+
+start_again() { run start left; }
+
+# --- the row
+
+begin_row() {
+	local host
+
+	addresses
+	[[ $auth == psk ]] || certificates || give_up "no certificates"
+	cables_up && capture_cable nic && capture_patch back || give_up "tcpdump does not start"
+	hosts || give_up "the hosts could not be set up"
+	for host in right left; do
+		keys "$host"
+		run start "$host" || give_up "the daemon of $host does not start"
+	done
+	if [[ $start == trap ]]; then
+		wait_for 20 has_traps left && wait_for 20 has_traps right || give_up "no trap policies"
+	else
+		wait_for 20 has_sas left && wait_for 20 has_sas right || give_up "no SAs"
+	fi
+	fact ready_us "$(now_us)"
+	traffic
+	wait_for 20 has_sas left && wait_for 20 at_least 20 answers || give_up "no traffic"
+	fact offloaded "$(sad left | jq -c '[.[].offload.mode // "no"] | unique | join("+")' | tr -d '"')"
+}
+
+remember_logs() {
+	local host
+
+	for host in left right; do
+		fact "log_$host" "$(wc -l <"$OUT/daemon-$host.log")"
+	done
+}
+
+what_is_left() {
+	local host
+
+	for host in left right; do
+		fact "invalid_$host" "$(count_sas "$host" .invalid)"
+		fact "larval_$host" "$(count_sas "$host" '.spi == 0')"
+		fact "sas_$host" "$(count_sas "$host" '.spi != 0')"
+		fact "policies_$host" "$(spd "$host" | jq '[.[] | select(.tmpls)] | length')"
+		sad "$host" >"$OUT/sad-$host.json"
+		spd "$host" >"$OUT/spd-$host.json"
+	done
+	on left cat /proc/net/xfrm_stat >"$OUT/xfrm_stat"
+}
+
+begin
+begin_row
+if [[ ${row[rekey]} == now ]]; then
+	run rekey left &
+fi
+remember_logs
+fact cause_us "$(now_us)"
+happens
+fact gone_us "$(now_us)"
+[[ ${row[peer]} == stays ]] || ip -n right link set nic0 down
+ends
+sleep "${row[watch]}"
+what_is_left
+stop traffic INT
+capture_end nic || give_up "the capture on the cable has gaps"
+capture_end back || give_up "the capture on back0 has gaps"
+fact complete 1
+kernel_log_is_clean || exit 1
