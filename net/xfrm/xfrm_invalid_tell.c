@@ -49,12 +49,14 @@
  * @states: not referenced; an SA leaves when it is freed
  * @work: looks for paths
  * @looks: how often the work still looks without a new event
+ * @ended: the netns ends
  */
 struct xfrm_held {
 	spinlock_t		lock; /* of @states */
 	struct hlist_head	states;
 	struct delayed_work	work;
 	int			looks;
+	bool			ended;
 };
 
 static unsigned int xfrm_held_net_id __read_mostly;
@@ -162,7 +164,7 @@ static void xfrm_held_look(struct net *net, unsigned long delay)
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
 
 	spin_lock_bh(&held->lock);
-	if (!hlist_empty(&held->states)) {
+	if (!hlist_empty(&held->states) && !held->ended) {
 		held->looks = XFRM_HELD_LOOKS;
 		mod_delayed_work(xfrm_gc_wq, &held->work, delay);
 	}
@@ -323,7 +325,7 @@ static void xfrm_held_work_fn(struct work_struct *work)
 	}
 
 	spin_lock_bh(&held->lock);
-	if (held->looks > 0 && !hlist_empty(&held->states)) {
+	if (held->looks > 0 && !hlist_empty(&held->states) && !held->ended) {
 		held->looks--;
 		queue_delayed_work(xfrm_gc_wq, &held->work, XFRM_HELD_AGAIN);
 	}
@@ -391,6 +393,9 @@ static void __net_exit xfrm_held_net_exit(struct net *net)
 {
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
 
+	spin_lock_bh(&held->lock);
+	held->ended = true;
+	spin_unlock_bh(&held->lock);
 	cancel_delayed_work_sync(&held->work);
 }
 
