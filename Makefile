@@ -65,6 +65,9 @@ tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
 	@$(LAB)/releases.sh $(R)
 
+test-ike: check kernel tool ## strongSwan and Libreswan lose their NIC: ten minutes of it, or T="WORDS of a row"; ALL=1: hours
+	@$(LAB)/ike.sh $(T)
+
 check-all: ## every command, in full: hours (.ci/run runs a part of the long ones)
 	@$(LAB)/every.sh
 
@@ -86,4 +89,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases check-all bases refresh series pages style clean
+.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases test-ike check-all bases refresh series pages style clean

@@ -98,7 +98,16 @@ summary() {
 	exit
 }
 
-export -f shell
+# In full, all rows.
+ike() {
+	if [ -n "${QUICK-}" ]; then
+		make test-ike
+	else
+		make test-ike ALL=1
+	fi
+}
+
+export -f shell ike
 rm -rf "$results" build/test build/test-smp
 mkdir -p "$results"
 [ -z "${QUICK-}" ] || say "of long commands a part is drawn: QUICK=$QUICK $0 draws the same"
@@ -112,6 +121,7 @@ step test 45 make test
 step commands 20 make commands
 step compare 25 make compare
 step releases 40 make test-releases
+step ike 720 bash -c ike
 step smp 90 make test-smp
 step configs 90 make configs
 step drivers 30 make drivers

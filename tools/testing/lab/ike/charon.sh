@@ -82,7 +82,7 @@ charon_files() { # HOST DIR
 						start_action = $(charon_start_action "$me")
 						$([[ $dpd != restart ]] || echo 'dpd_action = restart')
 						$([[ $start != trap || $dpd == off ]] || echo 'dpd_action = trap')
-						$([[ $rekey == no ]] || echo "rekey_time = $rekey")
+						$([[ ! $rekey =~ ^[0-9]+$ ]] || echo "rekey_time = $rekey")
 					}
 				}
 			}
@@ -98,7 +98,7 @@ charon_files() { # HOST DIR
 charon_start() { # HOST
 	charon_files "$1" "$SCRATCH/etc-$1"
 	start "daemon-$1" "$1" '' unshare --mount "$IKE/root.sh" "$TREES/${tree[$1]}" "$SCRATCH/etc-$1" \
-		"$charon_program" && wait_for 20 charon_socket "$1" && charon_load "$1"
+		"$charon_program" && wait_for 60 charon_socket "$1" && charon_load "$1"
 }
 
 charon_inside() { # HOST COMMAND...

@@ -21,50 +21,41 @@ pluto_offload() { # HOST
 
 pluto_start_action() { # HOST
 	case $1.$start in
-	*.trap) [[ ${tree[$1]} == bookworm ]] && echo ondemand || echo ondemand ;;
+	*.trap) echo ondemand ;;
 	left.start) echo start ;;
 	*) echo add ;;
 	esac
 }
 
 pluto_subnets() { # HOST
-	[[ $mode == transport ]] || echo "leftsubnet=${inner[$1]}
-	rightsubnet=${inner[${PEER[$1]}]}"
-}
-
-pluto_dpd() {
-	[[ $dpd != off ]] || return
-	case $1 in
-	bookworm) printf '\t%s\n' 'dpddelay=2' 'dpdtimeout=6' "dpdaction=$([[ $dpd == restart ]] && echo restart || echo hold)" ;;
-	*) printf '\t%s\n' 'dpddelay=2' 'retransmit-timeout=6s' ;;
-	esac
+	[[ $mode == transport ]] || printf '%s\n' "leftsubnet=${inner[$1]}" "rightsubnet=${inner[${PEER[$1]}]}"
 }
 
 pluto_files() { # HOST DIR
 	local me=$1 dir=$2 peer=${PEER[$1]}
 
 	mkdir -p "$dir/ipsec.d/policies"
-	cat >"$dir/ipsec.conf" <<-END
+	# A section ends at a line that is not indented.
+	sed -E '/^$/d; /^(config|conn) /!s/^/\t/' >"$dir/ipsec.conf" <<-END
 		config setup
-			logtime=no
-
+		logtime=no
 		conn c
-			left=${ike_address[$me]}
-			right=${ike_address[$peer]}
-			leftid=@$me
-			rightid=@$peer
-			authby=secret
-			ikev2=yes
-			type=$mode
-			esp=aes_gcm128
-			ike=aes128-sha2;dh19
-			mobike=$([[ $mode == tunnel ]] && echo "$mobike" || echo no)
-			$(pluto_offload "$me")
-			$(pluto_subnets "$me")
-			$([[ $retries == default ]] || echo 'retransmit-timeout=6s')
-			$([[ $rekey == no ]] || echo "salifetime=$((rekey + 20))s")
-			$([[ $rekey == no ]] || echo 'rekeymargin=20s')
-			auto=$(pluto_start_action "$me")
+		left=${ike_address[$me]}
+		right=${ike_address[$peer]}
+		leftid=@$me
+		rightid=@$peer
+		authby=secret
+		ikev2=yes
+		type=$mode
+		esp=aes_gcm128
+		esn=no
+		ike=aes128-sha2;dh19
+		mobike=$([[ $mode == tunnel ]] && echo "$mobike" || echo no)
+		$(pluto_offload "$me")
+		$(pluto_subnets "$me")
+		$([[ $retries == default ]] || echo 'retransmit-timeout=6s')
+		$([[ ! $rekey =~ ^[0-9]+$ ]] || printf '%s\n' "salifetime=$((rekey + 20))s" rekeymargin=20s)
+		auto=$(pluto_start_action "$me")
 	END
 	echo '@left @right : PSK "not a secret, but long enough"' >"$dir/ipsec.secrets"
 }
@@ -72,10 +63,11 @@ pluto_files() { # HOST DIR
 pluto_start() { # HOST
 	pluto_files "$1" "$SCRATCH/etc-$1"
 	# shellcheck disable=SC2016 # for the shell inside
-	start "daemon-$1" "$1" "$pluto_ready" unshare --mount "$IKE/root.sh" "$TREES/${tree[$1]}" "$SCRATCH/etc-$1" \
+	start "daemon-$1" "$1" '' unshare --mount "$IKE/root.sh" "$TREES/${tree[$1]}" "$SCRATCH/etc-$1" \
 		sh -c 'certutil -N -d sql:/var/lib/ipsec/nss --empty-password 2>&1 ||
 				ipsec initnss
-			exec /usr/libexec/ipsec/pluto --nofork --stderrlog --config /etc/ipsec.conf'
+			exec /usr/libexec/ipsec/pluto --nofork --stderrlog --config /etc/ipsec.conf' &&
+		wait_for 60 says "daemon-$1" "$pluto_ready"
 }
 
 pluto_inside() { # HOST COMMAND...

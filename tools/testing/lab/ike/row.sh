@@ -169,13 +169,13 @@ begin_row() {
 		run start "$host" || give_up "the daemon of $host does not start"
 	done
 	if [[ $start == trap ]]; then
-		wait_for 20 has_traps left && wait_for 20 has_traps right || give_up "no trap policies"
+		wait_for 60 has_traps left && wait_for 60 has_traps right || give_up "no trap policies"
 	else
-		wait_for 20 has_sas left && wait_for 20 has_sas right || give_up "no SAs"
+		wait_for 60 has_sas left && wait_for 60 has_sas right || give_up "no SAs"
 	fi
 	fact ready_us "$(now_us)"
 	traffic
-	wait_for 20 has_sas left && wait_for 20 at_least 20 answers || give_up "no traffic"
+	wait_for 60 has_sas left && wait_for 60 at_least 20 answers || give_up "no traffic"
 	fact offloaded "$(sad left | jq -c '[.[].offload.mode // "no"] | unique | join("+")' | tr -d '"')"
 }
 
@@ -215,6 +215,10 @@ ends
 sleep "${row[watch]}"
 what_is_left
 stop traffic INT
+# What they still have to write.
+for host in left right; do
+	stop "daemon-$host"
+done
 capture_end nic || give_up "the capture on the cable has gaps"
 capture_end back || give_up "the capture on back0 has gaps"
 fact complete 1

@@ -25,7 +25,8 @@ fill='
 	printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"
 	chmod +x "$1/usr/sbin/policy-rc.d"
 	run() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$@"; }
-	run "$1" apt-get -q update
+	# What a mirror has of sid may be older than its signature lasts.
+	run "$1" apt-get -q update -o Acquire::Check-Valid-Until=$([ "$2" = sid ] && echo false || echo true)
 	run "$1" apt-get -q -y --no-install-recommends install "${@:3}"
 	[ "$2" = sid ] || run "$1" apt-get -q -y --no-install-recommends --download-only install libreswan
 '
