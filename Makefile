@@ -65,7 +65,7 @@ tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
 	@$(LAB)/releases.sh $(R)
 
-test-ike: check kernel tool ## strongSwan and Libreswan lose their NIC: ten minutes of it, or T="WORDS of a row"; ALL=1: hours
+test-ike: check kernel tool ## strongSwan and Libreswan lose their NIC: eight minutes of it, or T="WORDS of a row"; ALL=1: hours
 	@$(LAB)/ike.sh $(T)
 
 check-all: ## every command, in full: hours (.ci/run runs a part of the long ones)

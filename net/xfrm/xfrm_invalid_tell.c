@@ -37,8 +37,13 @@
  */
 #define XFRM_HELD_LOOKS		5
 #define XFRM_HELD_AGAIN		HZ
-/* A key manager knows of the SA that it has just added. */
-#define XFRM_HELD_ADDED		(HZ / 4)
+/* How long nothing must happen to the devices of the netns before the key managers
+ * are told: a link that comes and goes would lose their requests. But not longer
+ * than this altogether. An SA that was just added is known to its key manager by
+ * then.
+ */
+#define XFRM_HELD_SETTLE	(HZ / 4)
+#define XFRM_HELD_SETTLE_MAX	(5 * HZ)
 
 /* SAs that are looked at with the lock held */
 #define XFRM_HELD_BATCH		64
@@ -48,6 +53,7 @@
  * @lock: nests inside nothing; taken with bottom halves off
  * @states: not referenced; an SA leaves when it is freed
  * @work: looks for paths
+ * @latest: jiffies at which it looks, whatever happens until then
  * @looks: how often the work still looks without a new event
  * @ended: the netns ends
  */
@@ -55,6 +61,7 @@ struct xfrm_held {
 	spinlock_t		lock; /* of @states */
 	struct hlist_head	states;
 	struct delayed_work	work;
+	unsigned long		latest;
 	int			looks;
 	bool			ended;
 };
@@ -158,15 +165,21 @@ static void xfrm_invalid_hold(struct xfrm_state *x)
 	spin_unlock_bh(&held->lock);
 }
 
-/* Looks for paths after @delay jiffies. */
-static void xfrm_held_look(struct net *net, unsigned long delay)
+/* Looks for paths when the devices have settled. */
+static void xfrm_held_look(struct net *net)
 {
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
+	unsigned long now = jiffies, when = now + XFRM_HELD_SETTLE;
 
 	spin_lock_bh(&held->lock);
 	if (!hlist_empty(&held->states) && !held->ended) {
+		if (!delayed_work_pending(&held->work))
+			held->latest = now + XFRM_HELD_SETTLE_MAX;
+		if (time_after(when, held->latest))
+			when = held->latest;
 		held->looks = XFRM_HELD_LOOKS;
-		mod_delayed_work(xfrm_gc_wq, &held->work, delay);
+		mod_delayed_work(xfrm_gc_wq, &held->work,
+				 time_after(when, now) ? when - now : 0);
 	}
 	spin_unlock_bh(&held->lock);
 }
@@ -226,7 +239,7 @@ void xfrm_invalid_tell(struct xfrm_state *x)
 		xfrm_invalid_hold(x);
 		last = (struct xfrm_local){};
 		if (xfrm_invalid_has_path(x, &last))
-			xfrm_held_look(xs_net(x), 0);
+			xfrm_held_look(xs_net(x));
 	} else {
 		xfrm_invalid_expire(x);
 	}
@@ -250,7 +263,7 @@ void xfrm_invalid_tell_added(struct xfrm_state *x)
 
 	xfrm_invalid_note(x);
 	xfrm_invalid_hold(x);
-	xfrm_held_look(xs_net(x), XFRM_HELD_ADDED);
+	xfrm_held_look(xs_net(x));
 }
 EXPORT_SYMBOL_GPL(xfrm_invalid_tell_added);
 
@@ -337,9 +350,9 @@ static int xfrm_held_dev_event(struct notifier_block *nb, unsigned long event,
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if ((event == NETDEV_UP || event == NETDEV_CHANGE) &&
-	    xfrm_dev_is_up(dev))
-		xfrm_held_look(dev_net(dev), 0);
+	if (event == NETDEV_UP || event == NETDEV_DOWN ||
+	    event == NETDEV_CHANGE)
+		xfrm_held_look(dev_net(dev));
 
 	return NOTIFY_DONE;
 }
@@ -350,7 +363,7 @@ static int xfrm_held_inetaddr_event(struct notifier_block *nb,
 	const struct in_ifaddr *ifa = ptr;
 
 	if (event == NETDEV_UP)
-		xfrm_held_look(dev_net(ifa->ifa_dev->dev), 0);
+		xfrm_held_look(dev_net(ifa->ifa_dev->dev));
 
 	return NOTIFY_DONE;
 }
@@ -361,7 +374,7 @@ static int xfrm_held_inet6addr_event(struct notifier_block *nb,
 	const struct inet6_ifaddr *ifa = ptr;
 
 	if (event == NETDEV_UP)
-		xfrm_held_look(dev_net(ifa->idev->dev), 0);
+		xfrm_held_look(dev_net(ifa->idev->dev));
 
 	return NOTIFY_DONE;
 }

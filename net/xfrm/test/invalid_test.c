@@ -29,7 +29,7 @@ static void unbind_before_publish_is_not_told(struct kunit *test)
 	x->km.state = XFRM_STATE_VOID;
 	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
-	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	fake_unbind(XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
@@ -156,7 +156,8 @@ static void added_as_invalid_is_told(struct kunit *test)
 
 	x->invalid.reason = XFRM_INVALID_DEV_DOWN;
 	xfrm_invalid_tell_added(x);
-	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	KUNIT_EXPECT_EQ(test, fake_km.update, 0);
+	KUNIT_EXPECT_FALSE(test, x->invalid.held);
 	x->invalid.reason = XFRM_INVALID_TAIL;
 	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);

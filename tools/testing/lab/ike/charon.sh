@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # row.sh and judge.sh set what a row is made of, and read what is set here
 # strongSwan, as row.sh runs it: charon-systemd and swanctl. Sourced by row.sh, which sets what a row is made of.
 
 charon_program=/usr/sbin/charon-systemd

@@ -50,7 +50,7 @@ gone=$(seconds "${fact[gone_us]}")
 echo_frames='((icmp.type == 8 || icmp.type == 0 || icmpv6.type == 128 || icmpv6.type == 129) && !esp)'
 clear="($echo_frames && frame.time_epoch >= $ready)"
 after="frame.time_epoch >= $gone"
-from_left='(ip.src == 192.168.1.1 || ip.src == 192.168.2.1 || ipv6.src == fd00:168:1::1 || ipv6.src == fd00:168:2::1)'
+from_left='(ip.src == 192.168.1.1 || ip.src == 192.168.1.7 || ip.src == 192.168.2.1 || ipv6.src == fd00:168:1::1 || ipv6.src == fd00:168:2::1)'
 
 read -ra nic < <(frames nic "$clear" "$VERIFIED" "$UNVERIFIED")
 read -ra back < <(frames back "$clear" "$VERIFIED" "$UNVERIFIED")
@@ -67,7 +67,7 @@ after() { # HOST WHAT: how often its daemon did that
 
 	grep -q pluto "$OUT/daemon-$1.log" && daemon=pluto
 	pattern=${daemon}_$2
-	tail -n "+$((${fact[log_$1]} + 1))" "$OUT/daemon-$1.log" | grep -cE "${!pattern}"
+	sed -n "$((${fact[log_begin]} + 1)),${fact[log_end]}p" "$OUT/daemon-$1.log" | grep -cE "${!pattern}"
 }
 
 did=$(for what in deletes rekeys moves acquires; do

@@ -138,6 +138,15 @@ happens() {
 			flap 1
 			sleep 1
 		done ;;
+	hundred)
+		for _ in {1..100}; do
+			flap 0.2
+			sleep 0.2
+		done ;;
+	address)
+		ip -n left addr add 192.168.1.7/24 dev nic0
+		ip -n left addr del 192.168.1.1/24 dev nic0
+		ip -n left route replace 10.2.0.0/16 via 192.168.1.2 dev nic0 metric 10 ;;
 	*) take_away "${row[cause]}" ;;
 	esac
 }
@@ -179,12 +188,8 @@ begin_row() {
 	fact offloaded "$(sad left | jq -c '[.[].offload.mode // "no"] | unique | join("+")' | tr -d '"')"
 }
 
-remember_logs() {
-	local host
-
-	for host in left right; do
-		fact "log_$host" "$(wc -l <"$OUT/daemon-$host.log")"
-	done
+remember_log() { # FACT: where left's is now
+	fact "$1" "$(wc -l <"$OUT/daemon-left.log")"
 }
 
 what_is_left() {
@@ -206,7 +211,7 @@ begin_row
 if [[ ${row[rekey]} == now ]]; then
 	run rekey left &
 fi
-remember_logs
+remember_log log_begin
 fact cause_us "$(now_us)"
 happens
 fact gone_us "$(now_us)"
@@ -214,6 +219,7 @@ fact gone_us "$(now_us)"
 ends
 sleep "${row[watch]}"
 what_is_left
+remember_log log_end
 stop traffic INT
 # What they still have to write.
 for host in left right; do

@@ -273,6 +273,43 @@ path_stays()
 	hosts_down
 }
 
+# --- the path never led to the device -----------------------------------------------------
+
+nic_sa() # VERB SPI OFFLOAD out|in
+{
+	local ends=(src 192.168.1.1 dst 192.168.1.2)
+
+	[[ $4 == out ]] || ends=(src 192.168.1.2 dst 192.168.1.1)
+	ctl left state "$1" "${ends[@]}" proto esp spi "$2" reqid 78 mode transport \
+		replay-window 32 aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' "$2")" 128 \
+		offload "$3" dev nic0 dir "$4"
+}
+
+# A daemon offloads to the device that has its address, wherever its packets go.
+elsewhere()
+{
+	FLOWS=("")
+	hosts_up && nic_sa add 0x7101 packet out || { not_ok "elsewhere: set-up"; return; }
+	ip -n left route add 192.168.1.2/32 via 192.168.2.2 dev back0
+	check "13: packet offload to a device that the route does not lead to is refused" \
+		refused nic_sa add 0x7102 packet out
+	check "13: by a sentence that names both" \
+		grep -q 'leads to back0, not to nic0' "$OUT/refused.log"
+	check "13: inbound, too" refused nic_sa add 0x7103 packet in
+	check "13: crypto offload is taken" nic_sa add 0x7104 crypto out
+
+	# What MOBIKE does, which does not look at what the addition returns.
+	listen left
+	ip -n left xfrm state delete src 192.168.1.1 dst 192.168.1.2 proto esp spi 0x7101
+	check "12: a copy of an SA is taken all the same" nic_sa add 0x7101 packet out
+	is "12: as INVALID, with exact numbers" "$(count_sas left ".spi == $((0x7101)) and
+		.invalid.reason == \"refused\" and .invalid.counters_exact")" 1
+	check "12: and the key manager is told to rekey it" \
+		wait_for 10 at_least 1 expiries
+	is "12: once" "$(expiries)" 1
+	hosts_down
+}
+
 # --- deleted while it is offloaded ----------------------------------------------------
 
 # The deletion of an SA or policy, as it was when it was deleted.
@@ -350,6 +387,7 @@ lifetime
 path down
 path delete
 path_stays
+elsewhere
 deletion packet
 deletion crypto
 burst
