@@ -402,6 +402,9 @@ static int __net_init xfrm_held_net_init(struct net *net)
 	return 0;
 }
 
+/* The SAD is empty. SAs that something still refers to leave the list here, not when
+ * they are freed.
+ */
 static void __net_exit xfrm_held_net_exit(struct net *net)
 {
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
@@ -410,6 +413,17 @@ static void __net_exit xfrm_held_net_exit(struct net *net)
 	held->ended = true;
 	spin_unlock_bh(&held->lock);
 	cancel_delayed_work_sync(&held->work);
+
+	spin_lock_bh(&held->lock);
+	while (!hlist_empty(&held->states)) {
+		struct xfrm_state *x = hlist_entry(held->states.first,
+						   struct xfrm_state,
+						   invalid.held_node);
+
+		hlist_del_init(&x->invalid.held_node);
+		WRITE_ONCE(x->invalid.held, false);
+	}
+	spin_unlock_bh(&held->lock);
 }
 
 static struct pernet_operations xfrm_held_net_ops = {

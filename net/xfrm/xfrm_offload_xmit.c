@@ -353,8 +353,18 @@ static int xfrm_packet_offload_way(struct net_device *live,
 	return 0;
 }
 
+/* A route lookup without an interface says nothing of such an address. */
+static bool xfrm_addr_needs_dev(const xfrm_address_t *addr, u16 family)
+{
+	if (family == AF_INET)
+		return ipv4_is_multicast(addr->a4) || ipv4_is_lbcast(addr->a4);
+
+	return ipv6_addr_type(&addr->in6) &
+	       (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MULTICAST);
+}
+
 /* The device by which packets to the peer leave, referenced, or NULL if there is no
- * route yet.
+ * route yet, or if it cannot be told.
  */
 static struct net_device *
 xfrm_packet_offload_route(struct net *net, struct xfrm_state *x, bool inbound,
@@ -368,6 +378,9 @@ xfrm_packet_offload_route(struct net *net, struct xfrm_state *x, bool inbound,
 	};
 	struct net_device *out;
 	struct dst_entry *dst;
+
+	if (xfrm_addr_needs_dev(params.daddr, x->props.family))
+		return NULL;
 
 	rcu_read_lock();
 	params.oif = l3mdev_master_ifindex_rcu(dev);

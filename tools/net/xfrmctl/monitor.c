@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What happens to the SAD and the SPD, as it happens. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -10,6 +13,7 @@
 #include "args.h"
 #include "json.h"
 #include "netlink.h"
+#include "offload.h"
 #include "policy.h"
 #include "selector.h"
 #include "state.h"
@@ -26,12 +30,14 @@
  * @count: end after this many events
  * @timeout: end after this many seconds
  * @nokeys: do not show keys
+ * @exec: what to run for each SA that became INVALID and can be carried on
  */
 struct monitor_args {
 	u32 groups;
 	struct opt_u32 count;
 	struct opt_u32 timeout;
 	bool nokeys;
+	const char *exec;
 };
 
 /**
@@ -283,6 +289,51 @@ static void event_end(void)
 		die("the output could not be written");
 }
 
+static void set(const char *name, const char *value)
+{
+	if (setenv(name, value, 1))
+		die("no memory");
+}
+
+/* The words that name an SA, as xfrmctl state takes them. */
+static void set_sa(const struct sa *sa)
+{
+	const struct xfrm_usersa_info *i = &sa->info;
+	const struct xfrm_mark *mark = attr_data(&sa->t, XFRMA_MARK,
+						 sizeof(*mark));
+	char words[256], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	int n;
+
+	snprintf(src, sizeof(src), "%s", address_text(i->family, &i->saddr));
+	snprintf(dst, sizeof(dst), "%s", address_text(i->family, &i->id.daddr));
+	n = snprintf(words, sizeof(words), "src %s dst %s proto %s spi 0x%x",
+		     src, dst, name_or_number(sa_proto_names, i->id.proto),
+		     ntohl(i->id.spi));
+	if (mark)
+		snprintf(words + n, sizeof(words) - n, " mark 0x%x mask 0x%x",
+			 mark->v, mark->m);
+	set("XFRM_SA", words);
+}
+
+/* The kernel tells it by XFRM_MSG_UPDSA at once, whether the path went or not. */
+static void run_exec(const struct monitor *m, const struct nlmsghdr *nlh)
+{
+	const char *reason;
+	char dev[IF_NAMESIZE];
+	struct sa sa;
+
+	if (!m->args.exec || nlh->nlmsg_type != XFRM_MSG_UPDSA ||
+	    !sa_read(&sa, nlh, sizeof(struct xfrm_usersa_info)) ||
+	    !invalid_exact(&sa.t, &reason, dev))
+		return;
+	set_sa(&sa);
+	set("XFRM_REASON", reason);
+	set("XFRM_DEV", dev);
+	if (system(m->args.exec))
+		fprintf(stderr, "xfrmctl: the command failed for the SA %s\n",
+			getenv("XFRM_SA"));
+}
+
 static bool enough(const struct monitor *m)
 {
 	return m->args.count.set && m->seen >= m->args.count.v;
@@ -298,6 +349,7 @@ static void handle(struct monitor *m, const struct nlmsghdr *nlh)
 	e->show(nlh, e->header, !m->args.nokeys);
 	event_end();
 	m->seen++;
+	run_exec(m, nlh);
 }
 
 static void report_loss(void)
@@ -414,6 +466,13 @@ static void arg_timestamp(struct args *a, const struct keyword *kw, void *obj)
 	options.timestamp = true;
 }
 
+static void arg_exec(struct args *a, const struct keyword *kw, void *obj)
+{
+	struct monitor_args *args = obj;
+
+	args->exec = args_value(a, kw->word);
+}
+
 #define MON(field)	offsetof(struct monitor_args, field)
 
 static const struct keyword words[] = {
@@ -428,6 +487,7 @@ static const struct keyword words[] = {
 	{ .word = "nokeys", arg_true, MON(nokeys) },
 	{ .word = "-t", arg_timestamp },
 	{ .word = "-ts", arg_timestamp },
+	{ .word = "--exec", arg_exec },
 	{ .word = "--count", arg_opt_u32, MON(count), UINT32_MAX },
 	{ .word = "--timeout", arg_opt_u32, MON(timeout), 1000000 },
 	{ }
@@ -445,7 +505,7 @@ static int monitor_run(struct args *a)
 }
 
 #define USAGE \
-	"[ -t ] [ nokeys ] [ --count N ] [ --timeout SECONDS ] " \
+	"[ -t ] [ nokeys ] [ --count N ] [ --timeout SECONDS ] [ --exec COMMAND ] " \
 	"[ all | [ sa ] [ policy ] [ expire ] [ acquire ] [ report ] [ migrate ] ]"
 
 static const struct command commands[] = {
@@ -458,5 +518,7 @@ const struct noun monitor_noun = {
 	"-t         when each event came: [seconds.nanoseconds] since 1970\n"
 	"--count    end after N events\n"
 	"--timeout  end after SECONDS; with exit status 1 if --count was not reached\n"
+	"--exec     run COMMAND by the shell for each SA that lost its device and can be carried on:\n"
+	"           $XFRM_SA has the words that name it, $XFRM_DEV the device, $XFRM_REASON why\n"
 	"\"xfrmctl: monitoring\" on standard error says that no event is missed from now on.\n"
 };

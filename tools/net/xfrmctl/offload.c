@@ -232,6 +232,20 @@ void invalid_json(const struct attrs *t)
 	json_close('}');
 }
 
+/* Can the SA be carried on? Sets the word for the reason, and the device. */
+bool invalid_exact(const struct attrs *t, const char **reason,
+		   char dev[IF_NAMESIZE])
+{
+	struct invalid u;
+
+	if (!invalid_there(t))
+		return false;
+	read_invalid(t, &u);
+	*reason = name_or_number(reasons, u.reason);
+	memcpy(dev, u.ifname, IF_NAMESIZE);
+	return u.exact;
+}
+
 #define ESP_FEATURE	"esp-hw-offload"
 
 static bool ethtool(const char *dev, void *data)

@@ -3,6 +3,8 @@
 #ifndef XFRMCTL_OFFLOAD_H
 #define XFRMCTL_OFFLOAD_H
 
+#include <net/if.h>
+
 #include "args.h"
 #include "netlink.h"
 
@@ -33,6 +35,8 @@ void offload_json(const struct attrs *t, const char *dir);
 
 /* Why an SA is INVALID, and whether it can be carried on. */
 bool invalid_there(const struct attrs *t);
+bool invalid_exact(const struct attrs *t, const char **reason,
+		   char dev[IF_NAMESIZE]);
 void invalid_print(const struct attrs *t);
 void invalid_json(const struct attrs *t);
 

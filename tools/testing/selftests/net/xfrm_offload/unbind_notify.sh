@@ -273,6 +273,28 @@ path_stays()
 	hosts_down
 }
 
+# --- rescue without a key manager -----------------------------------------------------------
+
+both_answer() { pings 1 && pings 2; }
+
+rescue() # CAUSE
+{
+	FLOWS=("")
+	hosts_up && flow_add transport v4 packet && flow_add tunnel v6 crypto || {
+		not_ok "rescue, $1: set-up"
+		return
+	}
+	start rescue left 'xfrmctl: monitoring' "$XFRMCTL" monitor sa --exec \
+		"exec $XFRMCTL state migrate \$XFRM_SA to software"
+	take_away "$1"
+	check "12: $1: all SAs go on in software" wait_for 10 no_invalid
+	[[ $1 == down ]] || check "12: $1: both flows do" wait_for 10 both_answer
+	stop rescue
+	hosts_down
+}
+
+no_invalid() { [[ $(count_sas left .invalid) == 0 && $(count_sas left '.spi != 0') == 4 ]]; }
+
 # --- the path never led to the device -----------------------------------------------------
 
 nic_sa() # VERB SPI OFFLOAD out|in
@@ -297,6 +319,10 @@ elsewhere()
 		grep -q 'leads to back0, not to nic0' "$OUT/refused.log"
 	check "13: inbound, too" refused nic_sa add 0x7103 packet in
 	check "13: crypto offload is taken" nic_sa add 0x7104 crypto out
+	check "13: of a link-local address a route says nothing" ctl left state add \
+		src fe80::1 dst fe80::2 proto esp spi 0x7105 reqid 79 mode transport \
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' 0x7105)" 128 \
+		offload packet dev nic0 dir out
 
 	# What MOBIKE does, which does not look at what the addition returns.
 	listen left
@@ -388,6 +414,8 @@ path down
 path delete
 path_stays
 elsewhere
+rescue feature
+rescue down
 deletion packet
 deletion crypto
 burst
