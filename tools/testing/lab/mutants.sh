@@ -67,8 +67,10 @@ forget_objects() {
 	stale=()
 }
 
+# The kernel that is there is a mutant: nobody boots it by mistake.
 finish() {
 	restore
+	[ ${#stale[@]} = 0 ] || rm -f "$BUILD/um/linux"
 	forget_objects
 }
 trap finish EXIT
