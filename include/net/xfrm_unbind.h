@@ -55,7 +55,9 @@ struct xfrm_dev_counters {
  *	to the caller that adds the SA, or the migration that made it INVALID tells
  *	them if it fails
  * @continues: it was added with the key of an earlier, offloaded SA
- * @held: its expiry waits for a path, see net/xfrm/xfrm_invalid_tell.c
+ * @held: its expiry is still to come, see net/xfrm/xfrm_invalid_tell.c
+ * @on_list: the expiry waits for a path
+ * @since: jiffies since which it does
  * @held_node: entry of the list of these
  * @ifindex: index of its last device; 0 if it was in software
  * @ifname: name of its last device
@@ -75,10 +77,12 @@ struct xfrm_invalid {
 	bool	migrating;
 	bool	untold;
 	bool	held;
+	bool	on_list;
 	bool	continues;
 	u8	tail_stage;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
+	unsigned long		since;
 	struct hlist_node	held_node;
 	struct xfrm_tail	*tail;
 	struct hlist_node	tail_node;

@@ -36,6 +36,8 @@ void xfrm_state_go_invalid(struct xfrm_state *x,
 	}
 	if (x->km.state == XFRM_STATE_VOID)
 		x->invalid.untold = true;
+	/* Nobody is asked for another SA until the key managers are told. */
+	x->invalid.held = true;
 	/* Pairs with xfrm_state_is_invalid(): the reason is visible first. */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
 	/* Its soft lifetime is over: no second soft EXPIRE. */

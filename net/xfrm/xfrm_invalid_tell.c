@@ -13,10 +13,10 @@
  * A daemon reacts to it with a request to its peer. An IKE SA has one request
  * under way at a time, so a request on a path that is gone keeps the daemon from
  * moving to another path (MOBIKE, RFC 4555) until it gives up, minutes later,
- * and deletes the policies. If the device took the path with it, the expiry
- * waits: until a device that is up has the local address of the SA. For the same
- * reason nobody is asked for a new SA in the meantime (XFRM_STANDS_SOON). An SA
- * that MOBIKE copies or that is deleted before needs no expiry.
+ * and deletes the policies. So the expiry waits until a device that is up has the
+ * local address of the SA, and a route leads to the peer. For the same reason
+ * nobody is asked for a new SA in the meantime (XFRM_STANDS_SOON). An SA that
+ * MOBIKE copies or that is deleted before needs no expiry.
  *
  * The SA's own lifetime still ends it with a hard expiry.
  */
@@ -27,34 +27,38 @@
 #include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/ipv6_stubs.h>
+#include <net/l3mdev.h>
 #include <net/netns/generic.h>
 #include <net/xfrm.h>
 
 #include "xfrm_offload.h"
 
-/* A new IPv6 address can be used after duplicate address detection, which ends
- * without a notification in the kernel.
- */
-#define XFRM_HELD_LOOKS		5
-#define XFRM_HELD_AGAIN		HZ
 /* How long nothing must happen to the devices of the netns before the key managers
  * are told: a link that comes and goes would lose their requests. But not longer
- * than this altogether. An SA that was just added is known to its key manager by
- * then.
+ * than that altogether. An SA waits at least so long, too: what its loss does to
+ * VLANs and bridges above the device is over then, and an SA that was just added is
+ * known to its key manager.
  */
 #define XFRM_HELD_SETTLE	(HZ / 4)
 #define XFRM_HELD_SETTLE_MAX	(5 * HZ)
+/* Duplicate address detection ends without an event, and routes come later than
+ * devices: without an event it looks again after 1, 2, 4 .. 64 s, and so on.
+ */
+#define XFRM_HELD_AGAIN_MIN	HZ
+#define XFRM_HELD_AGAIN_MAX	(64 * HZ)
 
 /* SAs that are looked at with the lock held */
-#define XFRM_HELD_BATCH		64
+#define XFRM_HELD_BATCH		16
 
 /**
  * struct xfrm_held - SAs of a netns whose expiry waits for a path
- * @lock: nests inside nothing; taken with bottom halves off
+ * @lock: taken with bottom halves off; no lock but those of route lookups nests
+ *	inside
  * @states: not referenced; an SA leaves when it is freed
  * @work: looks for paths
  * @latest: jiffies at which it looks, whatever happens until then
- * @looks: how often the work still looks without a new event
+ * @again: jiffies until it looks again without an event
+ * @looking: the work has taken @states
  * @ended: the netns ends
  */
 struct xfrm_held {
@@ -62,7 +66,8 @@ struct xfrm_held {
 	struct hlist_head	states;
 	struct delayed_work	work;
 	unsigned long		latest;
-	int			looks;
+	unsigned long		again;
+	bool			looking;
 	bool			ended;
 };
 
@@ -80,79 +85,217 @@ static bool xfrm_dev_is_up(const struct net_device *dev)
 	return dev && netif_running(dev) && netif_carrier_ok(dev);
 }
 
-static bool xfrm_local_up_v4(struct net *net, __be32 addr)
+static bool xfrm_has_addr_v4(const struct net_device *dev, __be32 addr)
 {
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
 	const struct in_ifaddr *ifa;
-	struct net_device *dev;
 
-	if (xfrm_dev_is_up(__ip_dev_find(net, addr, false)))
-		return true;
-
-	/* Two devices may have it. */
-	for_each_netdev_rcu(net, dev) {
-		struct in_device *in_dev = __in_dev_get_rcu(dev);
-
-		if (!in_dev || !xfrm_dev_is_up(dev))
-			continue;
-		in_dev_for_each_ifa_rcu(ifa, in_dev)
-			if (ifa->ifa_local == addr)
-				return true;
-	}
+	if (!in_dev)
+		return false;
+	in_dev_for_each_ifa_rcu(ifa, in_dev)
+		if (ifa->ifa_local == addr)
+			return true;
 
 	return false;
+}
+
+static struct net_device *xfrm_find_addr(struct net *net,
+					 const xfrm_address_t *addr, u16 family,
+					 struct net_device *on)
+{
+	struct net_device *dev;
+
+	if (family == AF_INET) {
+		if (on)
+			return xfrm_has_addr_v4(on, addr->a4) ? on : NULL;
+		return __ip_dev_find(net, addr->a4, false);
+	}
+
+	dev = ipv6_stub->ipv6_dev_find(net, &addr->in6, on);
+	return IS_ERR_OR_NULL(dev) || (on && dev != on) ? NULL : dev;
+}
+
+/**
+ * xfrm_local_dev - the device that has a local address
+ * @net: network namespace
+ * @addr: the address
+ * @family: its family
+ *
+ * If several devices have it, one that is up.
+ *
+ * Context: inside rcu_read_lock().
+ * Return: the device, or NULL.
+ */
+struct net_device *xfrm_local_dev(struct net *net, const xfrm_address_t *addr,
+				  u16 family)
+{
+	struct net_device *dev, *first = xfrm_find_addr(net, addr, family, NULL);
+
+	if (xfrm_dev_is_up(first))
+		return first;
+
+	/* Others have it, too, or are in a VRF. */
+	for_each_netdev_rcu(net, dev)
+		if (xfrm_dev_is_up(dev) &&
+		    xfrm_find_addr(net, addr, family, dev))
+			return dev;
+
+	return first;
+}
+
+/* A lookup without an interface says nothing of such an address. */
+static bool xfrm_addr_needs_dev(const xfrm_address_t *addr, u16 family)
+{
+	if (family == AF_INET)
+		return ipv4_is_multicast(addr->a4) || ipv4_is_lbcast(addr->a4);
+
+	return ipv6_addr_type(&addr->in6) &
+	       (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MULTICAST);
+}
+
+/* As the lookup of a packet does: in transport mode it has its flow's mark. */
+static void xfrm_state_route_params(struct xfrm_state *x, bool inbound,
+				    struct xfrm_dst_lookup_params *params)
+{
+	u32 mark = 0;
+
+	if (x->props.mode == XFRM_MODE_TRANSPORT)
+		mark = x->mark.v & x->mark.m;
+	params->saddr = inbound ? &x->id.daddr : &x->props.saddr;
+	params->daddr = inbound ? &x->props.saddr : &x->id.daddr;
+	params->mark = xfrm_smark_get(mark, x);
+	params->ipproto = x->id.proto;
+	if (x->encap) {
+		params->ipproto = IPPROTO_UDP;
+		params->uli.ports.sport = inbound ? x->encap->encap_dport :
+						    x->encap->encap_sport;
+		params->uli.ports.dport = inbound ? x->encap->encap_sport :
+						    x->encap->encap_dport;
+	}
+}
+
+/**
+ * xfrm_state_route - the device by which packets to the peer of an SA leave
+ * @net: network namespace
+ * @x: SA with its addresses, marks and encapsulation
+ * @inbound: the peer is its source
+ * @dev: a device of the VRF of the addresses, or NULL
+ *
+ * Context: inside rcu_read_lock().
+ * Return: the device; -EOPNOTSUPP if a route cannot tell; the error of the lookup
+ * if there is no route.
+ */
+struct net_device *xfrm_state_route(struct net *net, struct xfrm_state *x,
+				    bool inbound, struct net_device *dev)
+{
+	struct xfrm_dst_lookup_params params = { .net = net };
+	struct net_device *local, *out;
+	struct dst_entry *dst;
+
+	xfrm_state_route_params(x, inbound, &params);
+	if (xfrm_addr_needs_dev(params.daddr, x->props.family))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	if (dev)
+		params.oif = l3mdev_master_ifindex_rcu(dev);
+	local = xfrm_local_dev(net, params.saddr, x->props.family);
+	if (!params.oif && local)
+		params.oif = l3mdev_master_ifindex_rcu(local);
+
+	dst = __xfrm_dst_lookup(x->props.family, &params);
+	if (IS_ERR(dst))
+		return ERR_CAST(dst);
+
+	out = READ_ONCE(dst->dev);
+	dst_release(dst);
+
+	return out;
+}
+
+/* Wildcards and groups are no device's. */
+static bool xfrm_addr_is_local(const xfrm_address_t *addr, u16 family)
+{
+	if (family == AF_INET)
+		return addr->a4 && !ipv4_is_multicast(addr->a4);
+
+	return !(ipv6_addr_any(&addr->in6) || ipv6_addr_is_multicast(&addr->in6));
 }
 
 static bool xfrm_local_up(struct net *net, const xfrm_address_t *addr,
 			  u16 family, struct xfrm_local *last)
 {
+	if (!xfrm_addr_is_local(addr, family))
+		return true;
 	if (last->family == family && xfrm_addr_equal(&last->addr, addr, family))
 		return last->up;
 
 	last->addr = *addr;
 	last->family = family;
-	rcu_read_lock();
-	if (family == AF_INET)
-		last->up = xfrm_local_up_v4(net, addr->a4);
-	else
-		last->up = xfrm_dev_is_up(ipv6_stub->ipv6_dev_find(net,
-								   &addr->in6,
-								   NULL));
-	rcu_read_unlock();
+	last->up = xfrm_dev_is_up(xfrm_local_dev(net, addr, family));
 
 	return last->up;
 }
 
-/* Feature off, a driver's report and the like leave the path as it is. */
-static bool xfrm_invalid_took_path(const struct xfrm_state *x)
+static bool xfrm_invalid_was_added(const struct xfrm_state *x)
 {
-	switch (x->invalid.reason) {
-	case XFRM_INVALID_DEV_DOWN:
-	case XFRM_INVALID_DEV_UNREGISTER:
-	case XFRM_INVALID_SLAVE_LOST:
-		return true;
-	default:
-		return false;
+	return x->invalid.reason == XFRM_INVALID_TAIL ||
+	       x->invalid.reason == XFRM_INVALID_REFUSED;
+}
+
+/* Is there a device with the local address, and a route to the peer? */
+static bool xfrm_invalid_has_path(struct xfrm_state *x, struct xfrm_local *last)
+{
+	bool inbound = x->xso.dir == XFRM_DEV_OFFLOAD_IN;
+	struct net *net = xs_net(x);
+	struct net_device *out;
+	bool up;
+
+	rcu_read_lock();
+	up = xfrm_local_up(net, inbound ? &x->id.daddr : &x->props.saddr,
+			   x->props.family, last);
+	if (up) {
+		out = xfrm_state_route(net, x, inbound, NULL);
+		up = IS_ERR(out) ? PTR_ERR(out) == -EOPNOTSUPP :
+				   xfrm_dev_is_up(out);
 	}
+	rcu_read_unlock();
+
+	return up;
 }
 
-static bool xfrm_invalid_has_path(const struct xfrm_state *x,
-				  struct xfrm_local *last)
-{
-	struct net *net = xs_net((struct xfrm_state *)x);
-	const xfrm_address_t *local = &x->props.saddr;
-
-	if (!xfrm_invalid_took_path(x))
-		return true;
-	if (x->xso.dir == XFRM_DEV_OFFLOAD_IN)
-		local = &x->id.daddr;
-
-	return xfrm_local_up(net, local, x->props.family, last);
-}
-
+/* The policy of an SA finds no other one until then: nobody is asked for it. */
 static void xfrm_invalid_expire(struct xfrm_state *x)
 {
 	WRITE_ONCE(x->invalid.held, false);
 	km_state_expired(x, 0, 0);
+}
+
+/* Under the lock. An event begins a new series when the last one is over. */
+static void xfrm_held_schedule(struct xfrm_held *held)
+{
+	unsigned long now = jiffies, when = now + XFRM_HELD_SETTLE;
+
+	if (held->ended)
+		return;
+	if (!delayed_work_pending(&held->work) ||
+	    time_after_eq(now, held->latest))
+		held->latest = now + XFRM_HELD_SETTLE_MAX;
+	if (time_after(when, held->latest))
+		when = held->latest;
+	held->again = XFRM_HELD_AGAIN_MIN;
+	mod_delayed_work(xfrm_gc_wq, &held->work,
+			 time_after(when, now) ? when - now : 0);
+}
+
+/* Something happened to the devices of @net. */
+static void xfrm_held_look(struct net *net)
+{
+	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
+
+	spin_lock_bh(&held->lock);
+	if (!hlist_empty(&held->states) || held->looking)
+		xfrm_held_schedule(held);
+	spin_unlock_bh(&held->lock);
 }
 
 static void xfrm_invalid_hold(struct xfrm_state *x)
@@ -160,28 +303,20 @@ static void xfrm_invalid_hold(struct xfrm_state *x)
 	struct xfrm_held *held = net_generic(xs_net(x), xfrm_held_net_id);
 
 	spin_lock_bh(&held->lock);
-	WRITE_ONCE(x->invalid.held, true);
-	hlist_add_head(&x->invalid.held_node, &held->states);
+	if (!held->ended) {
+		x->invalid.since = jiffies;
+		WRITE_ONCE(x->invalid.on_list, true);
+		hlist_add_head(&x->invalid.held_node, &held->states);
+		xfrm_held_schedule(held);
+	}
 	spin_unlock_bh(&held->lock);
 }
 
-/* Looks for paths when the devices have settled. */
-static void xfrm_held_look(struct net *net)
+/* Under the lock. The last access: the netns may end before the SA is freed. */
+static void xfrm_held_unlist(struct xfrm_state *x)
 {
-	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
-	unsigned long now = jiffies, when = now + XFRM_HELD_SETTLE;
-
-	spin_lock_bh(&held->lock);
-	if (!hlist_empty(&held->states) && !held->ended) {
-		if (!delayed_work_pending(&held->work))
-			held->latest = now + XFRM_HELD_SETTLE_MAX;
-		if (time_after(when, held->latest))
-			when = held->latest;
-		held->looks = XFRM_HELD_LOOKS;
-		mod_delayed_work(xfrm_gc_wq, &held->work,
-				 time_after(when, now) ? when - now : 0);
-	}
-	spin_unlock_bh(&held->lock);
+	hlist_del_init(&x->invalid.held_node);
+	WRITE_ONCE(x->invalid.on_list, false);
 }
 
 static void xfrm_invalid_audit(struct xfrm_state *x)
@@ -217,6 +352,23 @@ static void xfrm_invalid_note(struct xfrm_state *x)
 	km_state_notify(x, &c);
 }
 
+/* Where the device took the path with it, what is above the device may not know
+ * that yet: the answer is asked for later.
+ */
+static bool xfrm_invalid_has_path_now(struct xfrm_state *x)
+{
+	struct xfrm_local last = {};
+
+	switch (x->invalid.reason) {
+	case XFRM_INVALID_DEV_DOWN:
+	case XFRM_INVALID_DEV_UNREGISTER:
+	case XFRM_INVALID_SLAVE_LOST:
+		return false;
+	default:
+		return xfrm_invalid_has_path(x, &last);
+	}
+}
+
 /**
  * xfrm_invalid_tell - count, audit and report that an SA became INVALID
  * @x: the SA. Does nothing if it is not INVALID, as it may have been deleted at
@@ -226,23 +378,14 @@ static void xfrm_invalid_note(struct xfrm_state *x)
  */
 void xfrm_invalid_tell(struct xfrm_state *x)
 {
-	struct xfrm_local last = {};
-
 	if (!xfrm_state_is_invalid(x) || x->invalid.untold)
 		return;
 
 	xfrm_invalid_note(x);
-	if (xfrm_invalid_took_path(x) && !xfrm_invalid_has_path(x, &last)) {
-		/* A device that comes up now finds it on the list, or the look
-		 * finds the device.
-		 */
-		xfrm_invalid_hold(x);
-		last = (struct xfrm_local){};
-		if (xfrm_invalid_has_path(x, &last))
-			xfrm_held_look(xs_net(x));
-	} else {
+	if (xfrm_invalid_has_path_now(x))
 		xfrm_invalid_expire(x);
-	}
+	else
+		xfrm_invalid_hold(x);
 }
 
 /**
@@ -256,14 +399,11 @@ void xfrm_invalid_tell(struct xfrm_state *x)
  */
 void xfrm_invalid_tell_added(struct xfrm_state *x)
 {
-	if (!xfrm_state_is_invalid(x) ||
-	    (x->invalid.reason != XFRM_INVALID_TAIL &&
-	     x->invalid.reason != XFRM_INVALID_REFUSED))
+	if (!xfrm_state_is_invalid(x) || !xfrm_invalid_was_added(x))
 		return;
 
 	xfrm_invalid_note(x);
 	xfrm_invalid_hold(x);
-	xfrm_held_look(xs_net(x));
 }
 EXPORT_SYMBOL_GPL(xfrm_invalid_tell_added);
 
@@ -277,19 +417,27 @@ void xfrm_invalid_forget(struct xfrm_state *x)
 {
 	struct xfrm_held *held;
 
-	if (!READ_ONCE(x->invalid.held))
+	if (!READ_ONCE(x->invalid.on_list))
 		return;
 
 	held = net_generic(xs_net(x), xfrm_held_net_id);
 	spin_lock_bh(&held->lock);
-	hlist_del_init(&x->invalid.held_node);
+	xfrm_held_unlist(x);
 	spin_unlock_bh(&held->lock);
 }
 
 /* --- paths that come back --------------------------------------------------- */
 
-/* Returns the next SA of @from that has a path, referenced, and keeps the others
- * in @held; NULL after a batch, or when @from is empty.
+static bool xfrm_held_is_due(struct xfrm_state *x, struct xfrm_local *last)
+{
+	if (time_before(jiffies, x->invalid.since + XFRM_HELD_SETTLE))
+		return false;
+
+	return xfrm_invalid_was_added(x) || xfrm_invalid_has_path(x, last);
+}
+
+/* Returns the next SA of @from that is due, referenced, and keeps the others in
+ * @held; NULL after a batch, or when @from is empty.
  */
 static struct xfrm_state *xfrm_held_next(struct xfrm_held *held,
 					 struct hlist_head *from,
@@ -304,11 +452,14 @@ static struct xfrm_state *xfrm_held_next(struct xfrm_held *held,
 						   struct xfrm_state,
 						   invalid.held_node);
 
-		hlist_del_init(&x->invalid.held_node);
-		if (!xfrm_invalid_has_path(x, last))
+		if (xfrm_state_is_invalid(x) && !xfrm_held_is_due(x, last)) {
+			hlist_del_init(&x->invalid.held_node);
 			hlist_add_head(&x->invalid.held_node, &held->states);
-		else if (refcount_inc_not_zero(&x->refcnt))
+			continue;
+		}
+		if (refcount_inc_not_zero(&x->refcnt))
 			found = x;
+		xfrm_held_unlist(x);
 	}
 	spin_unlock_bh(&held->lock);
 
@@ -319,11 +470,12 @@ static void xfrm_held_work_fn(struct work_struct *work)
 {
 	struct xfrm_held *held = container_of(to_delayed_work(work),
 					      struct xfrm_held, work);
+	struct xfrm_local last = {};
 	struct hlist_head states;
 	struct xfrm_state *x;
-	struct xfrm_local last = {};
 
 	spin_lock_bh(&held->lock);
+	held->looking = true;
 	hlist_move_list(&held->states, &states);
 	spin_unlock_bh(&held->lock);
 
@@ -338,9 +490,11 @@ static void xfrm_held_work_fn(struct work_struct *work)
 	}
 
 	spin_lock_bh(&held->lock);
-	if (held->looks > 0 && !hlist_empty(&held->states) && !held->ended) {
-		held->looks--;
-		queue_delayed_work(xfrm_gc_wq, &held->work, XFRM_HELD_AGAIN);
+	held->looking = false;
+	if (!held->ended && !hlist_empty(&held->states) &&
+	    !delayed_work_pending(&held->work)) {
+		queue_delayed_work(xfrm_gc_wq, &held->work, held->again);
+		held->again = min(2 * held->again, XFRM_HELD_AGAIN_MAX);
 	}
 	spin_unlock_bh(&held->lock);
 }
@@ -420,8 +574,7 @@ static void __net_exit xfrm_held_net_exit(struct net *net)
 						   struct xfrm_state,
 						   invalid.held_node);
 
-		hlist_del_init(&x->invalid.held_node);
-		WRITE_ONCE(x->invalid.held, false);
+		xfrm_held_unlist(x);
 	}
 	spin_unlock_bh(&held->lock);
 }

@@ -276,6 +276,10 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 
 /* xfrm_invalid_tell.c */
 void xfrm_invalid_tell(struct xfrm_state *x);
+struct net_device *xfrm_local_dev(struct net *net, const xfrm_address_t *addr,
+				  u16 family);
+struct net_device *xfrm_state_route(struct net *net, struct xfrm_state *x,
+				    bool inbound, struct net_device *dev);
 
 /* xfrm_policy.c */
 struct xfrm_policy *xfrm_policy_lookup(struct net *net, const struct flowi *fl,

@@ -353,50 +353,6 @@ static int xfrm_packet_offload_way(struct net_device *live,
 	return 0;
 }
 
-/* A route lookup without an interface says nothing of such an address. */
-static bool xfrm_addr_needs_dev(const xfrm_address_t *addr, u16 family)
-{
-	if (family == AF_INET)
-		return ipv4_is_multicast(addr->a4) || ipv4_is_lbcast(addr->a4);
-
-	return ipv6_addr_type(&addr->in6) &
-	       (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MULTICAST);
-}
-
-/* The device by which packets to the peer leave, referenced, or NULL if there is no
- * route yet, or if it cannot be told.
- */
-static struct net_device *
-xfrm_packet_offload_route(struct net *net, struct xfrm_state *x, bool inbound,
-			  const struct net_device *dev)
-{
-	struct xfrm_dst_lookup_params params = {
-		.net = net,
-		.saddr = inbound ? &x->id.daddr : &x->props.saddr,
-		.daddr = inbound ? &x->props.saddr : &x->id.daddr,
-		.mark = xfrm_smark_get(0, x),
-	};
-	struct net_device *out;
-	struct dst_entry *dst;
-
-	if (xfrm_addr_needs_dev(params.daddr, x->props.family))
-		return NULL;
-
-	rcu_read_lock();
-	params.oif = l3mdev_master_ifindex_rcu(dev);
-	rcu_read_unlock();
-
-	dst = __xfrm_dst_lookup(x->props.family, &params);
-	if (IS_ERR(dst))
-		return NULL;
-
-	out = dst->dev;
-	dev_hold(out);
-	dst_release(dst);
-
-	return out;
-}
-
 /**
  * xfrm_packet_offload_routed - do the packets of an SA come by its device?
  * @net: network namespace
@@ -422,22 +378,23 @@ int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
 
 	if (!(xuo->flags & XFRM_OFFLOAD_PACKET))
 		return 0;
-	dev = dev_get_by_index(net, xuo->ifindex);
-	if (!dev)
-		return 0;
 
-	out = xfrm_packet_offload_route(net, x,
-					xuo->flags & XFRM_OFFLOAD_INBOUND, dev);
-	if (out && !(out->flags & IFF_LOOPBACK) &&
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, xuo->ifindex);
+	/* The refusal of a device that offloads nothing says so. */
+	if (!dev || !dev->xfrmdev_ops)
+		goto out;
+
+	out = xfrm_state_route(net, x, xuo->flags & XFRM_OFFLOAD_INBOUND, dev);
+	if (!IS_ERR(out) && !(out->flags & IFF_LOOPBACK) &&
 	    !xfrm_packet_offload_leads(dev, dev, out)) {
 		NL_SET_ERR_MSG_FMT(extack,
-				   "The route to the peer leads to %s, not to %s: packet offload would see no packet",
+				   "The route to the peer leads to %s, not to %s",
 				   out->name, dev->name);
 		err = -EINVAL;
 	}
-
-	dev_put(out);
-	dev_put(dev);
+out:
+	rcu_read_unlock();
 	return err;
 }
 

@@ -700,6 +700,7 @@ static void xfrm_tail_add_invalid(struct xfrm_state *x,
 {
 	x->invalid.reason = reason;
 	x->invalid.exact = exact;
+	x->invalid.held = true;
 	x->km.dying = 1;
 	/* Pairs with xfrm_state_is_invalid(). */
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
@@ -905,18 +906,22 @@ EXPORT_SYMBOL_GPL(xfrm_tail_meet);
  *
  * A key manager that copies an SA (MOBIKE) has deleted it already, and most of
  * them ignore what the addition of the copy returns. So a copy is added as
- * INVALID, with exact numbers: it expires, and a successor is negotiated.
+ * INVALID: it expires, and a successor is negotiated. Its numbers are exact, unless
+ * the device may have used some.
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: true if @x is a copy, and INVALID now.
  */
 bool xfrm_tail_refused(struct xfrm_state *x)
 {
+	const struct xfrm_tail *t = x->invalid.tail;
+	bool exact = t && !READ_ONCE(t->unknown);
+
 	if (!x->invalid.continues)
 		return false;
 
 	xfrm_tail_forget(x);
-	xfrm_tail_add_invalid(x, XFRM_INVALID_REFUSED, true);
+	xfrm_tail_add_invalid(x, XFRM_INVALID_REFUSED, exact);
 	return true;
 }
 

@@ -35,13 +35,36 @@ static void unbind_before_publish_is_not_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 }
 
-static void unbind_after_publish_is_told(struct kunit *test)
+static void set_lo(struct kunit *test, bool up)
+{
+	rtnl_lock();
+	if (up)
+		KUNIT_EXPECT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	else
+		dev_close(init_net.loopback_dev);
+	rtnl_unlock();
+}
+
+/* On the hardware, between addresses of lo. */
+static struct xfrm_state *local_state(struct kunit *test, u32 spi)
 {
 	struct xfrm_state *x = fake_sad_state(test);
+
+	x->id.spi = htonl(spi);
+	x->props.saddr.a4 = htonl(INADDR_LOOPBACK);
+	x->id.daddr.a4 = htonl(INADDR_LOOPBACK + 1);
+	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
+
+	return x;
+}
+
+static void unbind_after_publish_is_told(struct kunit *test)
+{
+	struct xfrm_state *x = local_state(test, 1);
 	unsigned long counted;
 
+	set_lo(test, true);
 	x->km.state = XFRM_STATE_VOID;
-	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
 	counted = fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND);
@@ -52,6 +75,7 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND),
 			counted + 1);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
+	set_lo(test, false);
 }
 
 /* No device has the local address: the path went with the device. */
@@ -67,40 +91,48 @@ static void expiry_waits_for_a_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.update, 1);
 }
 
-static void set_lo(struct kunit *test, bool up)
-{
-	rtnl_lock();
-	if (up)
-		KUNIT_EXPECT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
-	else
-		dev_close(init_net.loopback_dev);
-	rtnl_unlock();
-}
-
 /* lo has the address, and is down at first. */
 static void expiry_comes_with_the_path(struct kunit *test)
 {
-	struct xfrm_state *x = fake_sad_state(test), *y = fake_sad_state(test);
+	struct xfrm_state *x = local_state(test, 1), *y = local_state(test, 2);
 
-	x->props.saddr.a4 = htonl(INADDR_LOOPBACK);
-	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 
 	set_lo(test, true);
+	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire) == 2, 5 * HZ);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
+	KUNIT_EXPECT_FALSE(test, x->invalid.held);
+	KUNIT_EXPECT_FALSE(test, x->invalid.on_list);
+	set_lo(test, false);
+}
+
+/* What is above the device may not know yet that it went. */
+static void expiry_waits_a_moment(struct kunit *test)
+{
+	struct xfrm_state *x = local_state(test, 1);
+
+	set_lo(test, true);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	KUNIT_EXPECT_TRUE(test, x->invalid.held);
 	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire), 5 * HZ);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
-	KUNIT_EXPECT_FALSE(test, x->invalid.held);
-
-	y->id.spi = htonl(2);
-	y->props.saddr.a4 = htonl(INADDR_LOOPBACK);
-	fake_offload(test, y, XFRM_DEV_OFFLOAD_PACKET);
-	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
-	fake_unbind(XFRM_INVALID_DEV_DOWN);
-	KUNIT_EXPECT_FALSE(test, y->invalid.held);
-	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
 	set_lo(test, false);
+}
+
+static void invalid_is_held_from_the_fence_on(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert(test, XFRM_STATE_VALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+
+	spin_lock_bh(&x->lock);
+	xfrm_state_go_invalid(x, XFRM_INVALID_DEV_DOWN, NULL);
+	spin_unlock_bh(&x->lock);
+	KUNIT_EXPECT_TRUE(test, x->invalid.held);
 }
 
 /* In the meantime nobody is asked for a new SA. */
@@ -157,7 +189,7 @@ static void added_as_invalid_is_told(struct kunit *test)
 	x->invalid.reason = XFRM_INVALID_DEV_DOWN;
 	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, fake_km.update, 0);
-	KUNIT_EXPECT_FALSE(test, x->invalid.held);
+	KUNIT_EXPECT_FALSE(test, x->invalid.on_list);
 	x->invalid.reason = XFRM_INVALID_TAIL;
 	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
@@ -324,6 +356,8 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(unbind_after_publish_is_told),
 	KUNIT_CASE(expiry_waits_for_a_path),
 	KUNIT_CASE(expiry_comes_with_the_path),
+	KUNIT_CASE(expiry_waits_a_moment),
+	KUNIT_CASE(invalid_is_held_from_the_fence_on),
 	KUNIT_CASE(held_means_soon),
 	KUNIT_CASE(copy_of_an_exact_sa),
 	KUNIT_CASE(added_as_invalid_is_told),

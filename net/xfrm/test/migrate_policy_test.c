@@ -88,7 +88,7 @@ static void migrate_of_two_second_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, y->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_FALSE(test, y->invalid.exact);
 	KUNIT_EXPECT_FALSE(test, y->invalid.migrating);
-	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
+	KUNIT_EXPECT_EQ(test, fake_km.update, 2);
 	xfrm_state_put(x);
 	xfrm_state_put(y);
 }

@@ -496,7 +496,7 @@ static void migrate_of_a_suspended(struct kunit *test, bool silent)
 		KUNIT_EXPECT_EQ(test, xc->replay.oseq, 41);
 		xfrm_state_put(xc);
 	}
-	KUNIT_EXPECT_EQ(test, fake_km.expire, silent);
+	KUNIT_EXPECT_EQ(test, fake_km.update, silent);
 	KUNIT_EXPECT_EQ(test, x->km.state,
 			silent ? XFRM_STATE_INVALID : XFRM_STATE_DEAD);
 	KUNIT_EXPECT_EQ(test, x->invalid.exact, !silent);

@@ -108,7 +108,7 @@ expiry_up() {
 		ip link set eth1 down
 	} &
 }
-expiry_seen() { same "what the monitor says" "$(sed -n '/^{/p' "$said" | jq -r .event)" expire-sa; }
+expiry_seen() { same "what the monitor says" "$(sed -n '/^{/p' "$said" | jq -r .event)" update-sa; }
 
 invalid_up() {
 	sa_on_eth1 && ip link set eth1 down

@@ -62,6 +62,10 @@ first() { # CAPTURE
 first=$({ first nic; first back; } | sort -n | head -n 1)
 answered=$(sed -nE 's/^\[([0-9.]+)\] .*bytes from.*/\1/p' "$OUT/traffic.log" | awk -v t="$gone" '$1 > t { print $1; exit }')
 
+# Of the last two seconds that were watched.
+alive=$(sed -nE 's/^\[([0-9.]+)\] .*bytes from.*/\1/p' "$OUT/traffic.log" |
+	awk -v end="$(seconds "${fact[end_us]}")" '$1 > end - 2 { n++ } END { print n + 0 }')
+
 after() { # HOST WHAT: how often its daemon did that
 	local daemon=charon pattern
 
@@ -79,5 +83,5 @@ milliseconds() { # SECONDS or nothing
 }
 
 cat <<-END
-	{"offloaded":"${fact[offloaded]}","clear_nic":${nic[0]},"clear_back":${back[0]},"verified":$((nic[1] + back[1])),"unverified":$((nic[2] + back[2])),"repeated":$(repeated iv nic back),"first_ms":$(milliseconds "$first"),"answered_ms":$(milliseconds "$answered"),"did":{${did%,}},"invalid":${fact[invalid_left]},"larval":${fact[larval_left]},"sas":${fact[sas_left]},"policies":${fact[policies_left]}}
+	{"offloaded":"${fact[offloaded]}","clear_nic":${nic[0]},"clear_back":${back[0]},"verified":$((nic[1] + back[1])),"unverified":$((nic[2] + back[2])),"repeated":$(repeated iv nic back),"first_ms":$(milliseconds "$first"),"answered_ms":$(milliseconds "$answered"),"alive":$alive,"did":{${did%,}},"invalid":${fact[invalid_left]},"larval":${fact[larval_left]},"sas":${fact[sas_left]},"policies":${fact[policies_left]}}
 END

@@ -218,6 +218,7 @@ fact gone_us "$(now_us)"
 [[ ${row[peer]} == stays ]] || ip -n right link set nic0 down
 ends
 sleep "${row[watch]}"
+fact end_us "$(now_us)"
 what_is_left
 remember_log log_end
 stop traffic INT

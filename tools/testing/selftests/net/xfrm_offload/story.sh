@@ -162,6 +162,8 @@ what_left_knows()
 	fact invalid "$invalid"
 	fact policies "$policies"
 
+	# Key managers are told when the devices have settled.
+	within 5 told_us >/dev/null
 	if told=$(told_us); then
 		told=$(((told - $(sed -n 's/^unplug_us=//p' "$OUT/facts")) / 100))
 		told=$((told / 10)).$((told % 10))

@@ -775,13 +775,14 @@ lost_device()
 		skip "INVALID SA" "this kernel does not unbind"
 		return
 	fi
-	watch lost -j monitor expire --count 1 --timeout 20
-	watch words monitor expire --count 1 --timeout 20
+	watch lost -j monitor sa --count 1 --timeout 20
+	watch words monitor sa --count 1 --timeout 20
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
 	check "monitor tells of the lost device" ended lost
 	check "and in words" ended words
 	check "the event says why" holds -s --arg dev "$NIC" \
-		'.[0].hard and .[0].sa.invalid.reason == "device-unregistered" and
+		'.[0].event == "update-sa" and
+		 .[0].sa.invalid.reason == "device-unregistered" and
 		 .[0].sa.invalid.dev == env.NIC' "$OUT/lost.events"
 	check "the words say why" grep -qE \
 		"INVALID: device $NIC \(ifindex [0-9]+\) was unregistered; counters $verdict" \

@@ -96,9 +96,9 @@ policies_of_flows()
 		| select(.offload | not)] | length'
 }
 
-told_invalid() # N: EXPIREs
+told_invalid() # N SAs
 {
-	(($(heard_count '.event == "expire-sa" and .hard and .sa.invalid') >= $1))
+	(($(heard_count '.event == "update-sa" and .sa.invalid') >= $1))
 }
 
 # What the hardware itself says, where there is a way to ask it.
@@ -124,7 +124,7 @@ lose() # CAUSE
 	flows_of_kinds "${kinds[@]}" || return
 	sas=$((2 * ${#kinds[@]}))
 	HOST_OF[monitor]=local
-	traffic_up && listen local expire || return
+	traffic_up && listen local sa || return
 	if ! tried device_take "$1"; then
 		lack_all "${COMMAND_TRIED#device_take }: $SAID" "$id"-{1..8}
 		TAKEN=
@@ -146,8 +146,8 @@ lose() # CAUSE
 		is_invalid "$id-3" "$n" "$1"
 	done
 	equal "$id-4" "policies that are there, in software" "$(policies_of_flows)" "$sas"
-	filter=".event == \"expire-sa\" and .hard and .sa.invalid.dev == \"$NETIF\""
-	equal "$id-5" "hard EXPIREs that name the device" "$(heard_count "$filter")" "$sas"
+	filter=".event == \"update-sa\" and .sa.invalid.dev == \"$NETIF\""
+	equal "$id-5" "UPDSAs that name the device" "$(heard_count "$filter")" "$sas"
 	good "$id-1" "taken under traffic, with $sas SAs: $(printf '%s, ' "${kinds[@]}")both ways"
 }
 
