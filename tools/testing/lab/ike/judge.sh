@@ -7,8 +7,11 @@ set -u
 IKE=$(cd "$(dirname "$0")" && pwd)
 OUT=$(cd "$1" && pwd) || exit
 CAPTURES=$OUT
+# shellcheck source=../../selftests/net/xfrm_offload/lib/witness.sh
 . "$IKE/../../selftests/net/xfrm_offload/lib/witness.sh"
+# shellcheck source=charon.sh
 . "$IKE/charon.sh"
+# shellcheck source=pluto.sh
 . "$IKE/pluto.sh"
 
 declare -A fact=()
@@ -71,7 +74,8 @@ after() { # HOST WHAT: how often its daemon did that
 
 	grep -q pluto "$OUT/daemon-$1.log" && daemon=pluto
 	pattern=${daemon}_$2
-	sed -n "$((${fact[log_begin]} + 1)),${fact[log_end]}p" "$OUT/daemon-$1.log" | grep -cE "${!pattern}"
+	awk -v from="${fact[log_begin]}" -v to="${fact[log_end]}" 'NR > from && NR <= to' "$OUT/daemon-$1.log" |
+		grep -cE "${!pattern}"
 }
 
 did=$(for what in deletes rekeys moves acquires; do
@@ -82,6 +86,8 @@ milliseconds() { # SECONDS or nothing
 	[[ ${1-} ]] && awk -v a="$1" -v b="$gone" 'BEGIN { printf "%d", (a - b) * 1000 }' || echo null
 }
 
+verified=$((nic[1] + back[1]))
+unverified=$((nic[2] + back[2]))
 cat <<-END
-	{"offloaded":"${fact[offloaded]}","clear_nic":${nic[0]},"clear_back":${back[0]},"verified":$((nic[1] + back[1])),"unverified":$((nic[2] + back[2])),"repeated":$(repeated iv nic back),"first_ms":$(milliseconds "$first"),"answered_ms":$(milliseconds "$answered"),"alive":$alive,"did":{${did%,}},"invalid":${fact[invalid_left]},"larval":${fact[larval_left]},"sas":${fact[sas_left]},"policies":${fact[policies_left]}}
+	{"offloaded":"${fact[offloaded]}","clear_nic":${nic[0]},"clear_back":${back[0]},"verified":$verified,"unverified":$unverified,"repeated":$(repeated iv nic back),"first_ms":$(milliseconds "$first"),"answered_ms":$(milliseconds "$answered"),"alive":$alive,"did":{${did%,}},"invalid":${fact[invalid_left]},"larval":${fact[larval_left]},"sas":${fact[sas_left]},"policies":${fact[policies_left]}}
 END

@@ -6,11 +6,17 @@
 #
 # usage: row.sh TREES WORD=VALUE...    TREES: the folder of Debian's trees. What the words mean, and their values: rows.
 
+# shellcheck disable=SC2034,SC2153,SC2154  # the selftests' library and the daemons' files set and read them
+
 IKE=$(cd "$(dirname "$0")" && pwd)
 SELFTESTS=$IKE/../../selftests/net/xfrm_offload
+# shellcheck source=../../selftests/net/xfrm_offload/lib/lib.sh
 . "$SELFTESTS/lib/lib.sh"
+# shellcheck source=../../selftests/net/xfrm_offload/lib/bond.sh
 . "$SELFTESTS/lib/bond.sh"
+# shellcheck source=charon.sh
 . "$IKE/charon.sh"
+# shellcheck source=pluto.sh
 . "$IKE/pluto.sh"
 QUIET=1
 TREES=$1
@@ -27,10 +33,10 @@ done
 offload=${row[offload]} start=${row[start]} mode=${row[mode]} dpd=${row[dpd]} mobike=${row[mobike]} auth=${row[auth]}
 rekey=${row[rekey]} retries=${row[retries]}
 declare -A tree daemon ike_address inner
-read -r tree[left] daemon[left] < <(tr - ' ' <<<"${row[daemon]%:*}")
-read -r tree[right] daemon[right] < <(tr - ' ' <<<"${row[daemon]#*:}")
-[[ ${row[cause]} != bond ]] || OFFLOAD_TO[left]=bond0
-[[ ${row[cause]} == bond ]] || OFFLOAD_TO[left]=nic0
+left=${row[daemon]%:*} right=${row[daemon]#*:}
+tree=(["left"]=${left%%-*} ["right"]=${right%%-*})
+daemon=(["left"]=${left#*-} ["right"]=${right#*-})
+OFFLOAD_TO["left"]=$([[ ${row[cause]} == bond ]] && echo bond0 || echo nic0)
 
 addresses() {
 	local host k
@@ -110,7 +116,7 @@ traffic() {
 	local interval
 
 	interval=$(awk -v n="${row[load]}" 'BEGIN { print 1 / n }')
-	start traffic left '' ping -n -D -O -W 1 -i "$interval" -I "${inner[left]%/*}" "${inner[right]%/*}"
+	start traffic left '' ping -n -D -O -W 1 -i "$interval" -I "${inner["left"]%/*}" "${inner["right"]%/*}"
 }
 
 answers() { grep -c 'bytes from' "$OUT/traffic.log"; }
