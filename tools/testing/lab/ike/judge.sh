@@ -15,7 +15,7 @@ CAPTURES=$OUT
 . "$IKE/pluto.sh"
 
 declare -A fact=()
-while IFS== read -r name value; do
+while IFS='=' read -r name value; do
 	fact[$name]=$value
 done <"$OUT/facts"
 
