@@ -31,6 +31,7 @@ static void unbind_before_publish_is_not_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	fake_unbind(XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	KUNIT_EXPECT_EQ(test, fake_km.update, 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 }
