@@ -17,7 +17,7 @@ set -u
 IKE=$LAB/ike
 runs=$BUILD/ike/runs
 # Of a short form, seconds.
-enough=480
+enough=${ENOUGH:-480}
 repeats=${REPEATS:-5}
 cpus=$(nproc)
 export XFRMCTL=$BUILD/xfrmctl/xfrmctl
@@ -30,7 +30,7 @@ rows() { sed -E '/^(#|$)/d' "$IKE/rows"; }
 
 draw() {
 	rows | sed -n 's/^quick //p'
-	rows | grep -v '^quick ' | shuf --random-source=<(yes "$1")
+	rows | grep -vE '^(quick|all) ' | shuf --random-source=<(yes "$1")
 }
 
 wanted=()
@@ -40,11 +40,11 @@ if [ $# -gt 0 ]; then
 			[[ " $row " == *" $word "* ]] || continue 2
 		done
 		wanted+=("$row")
-	done < <(rows | sed 's/^quick //')
+	done < <(rows | sed -E 's/^(quick|all) //')
 	[ ${#wanted[@]} -gt 0 ] || die "no row has the words '$*': see ${IKE#"$TOP"/}/rows"
 	enough=
 elif [ -n "${ALL-}" ]; then
-	mapfile -t wanted < <(rows | sed 's/^quick //')
+	mapfile -t wanted < <(rows | sed -E 's/^(quick|all) //')
 	enough=
 else
 	[[ ${QUICK:=1} =~ ^[0-9]+$ ]] || die "QUICK is '$QUICK': give it a number, the seed that draws"
