@@ -42,9 +42,9 @@
 #define XFRM_HELD_SETTLE	(HZ / 4)
 #define XFRM_HELD_SETTLE_MAX	(5 * HZ)
 /* Duplicate address detection ends without an event, and routes come later than
- * devices: without an event it looks again after 1, 2, 4 .. 64 s, and so on.
+ * devices: without an event it looks again after 1/4, 1/2, 1 .. 64 s, and so on.
  */
-#define XFRM_HELD_AGAIN_MIN	HZ
+#define XFRM_HELD_AGAIN_MIN	XFRM_HELD_SETTLE
 #define XFRM_HELD_AGAIN_MAX	(64 * HZ)
 
 /* SAs that are looked at with the lock held */
@@ -242,15 +242,29 @@ static bool xfrm_invalid_was_added(const struct xfrm_state *x)
 	       x->invalid.reason == XFRM_INVALID_REFUSED;
 }
 
+/* An SA in software that a migration stopped may not say its direction: then it is
+ * that of the address that a device has.
+ */
+static bool xfrm_state_is_inbound(struct net *net, const struct xfrm_state *x)
+{
+	if (x->xso.dir)
+		return x->xso.dir == XFRM_DEV_OFFLOAD_IN;
+	if (x->dir)
+		return x->dir == XFRM_SA_DIR_IN;
+
+	return xfrm_local_dev(net, &x->id.daddr, x->props.family) &&
+	       !xfrm_local_dev(net, &x->props.saddr, x->props.family);
+}
+
 /* Is there a device with the local address, and a route to the peer? */
 static bool xfrm_invalid_has_path(struct xfrm_state *x, struct xfrm_local *last)
 {
-	bool inbound = x->xso.dir == XFRM_DEV_OFFLOAD_IN;
 	struct net *net = xs_net(x);
 	struct net_device *out;
-	bool up;
+	bool inbound, up;
 
 	rcu_read_lock();
+	inbound = xfrm_state_is_inbound(net, x);
 	up = xfrm_local_up(net, inbound ? &x->id.daddr : &x->props.saddr,
 			   x->props.family, last);
 	if (up) {

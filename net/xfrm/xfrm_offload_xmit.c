@@ -35,7 +35,6 @@
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
-#include <net/l3mdev.h>
 #include <net/ndisc.h>
 #include <net/route.h>
 #include <net/xfrm.h>

@@ -79,17 +79,28 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	set_lo(test, false);
 }
 
-/* No device has the local address: the path went with the device. */
+static void wait_until_told(int n)
+{
+	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire) >= n, 5 * HZ);
+}
+
+/* @x: no device has its local address. @y tells when the expiries were due. */
 static void expiry_waits_for_a_path(struct kunit *test)
 {
-	struct xfrm_state *x = fake_sad_state(test);
+	struct xfrm_state *x = fake_sad_state(test), *y = local_state(test, 2);
 
+	set_lo(test, true);
 	fake_offload(test, x, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
-	KUNIT_EXPECT_TRUE(test, x->invalid.held);
+	KUNIT_EXPECT_EQ(test, fake_km.update, 2);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
-	KUNIT_EXPECT_EQ(test, fake_km.update, 1);
+	wait_until_told(1);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+	KUNIT_EXPECT_TRUE(test, x->invalid.held);
+	KUNIT_EXPECT_FALSE(test, y->invalid.held);
+	set_lo(test, false);
 }
 
 /* lo has the address, and is down at first. */
@@ -103,7 +114,7 @@ static void expiry_comes_with_the_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 
 	set_lo(test, true);
-	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire) == 2, 5 * HZ);
+	wait_until_told(2);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
 	KUNIT_EXPECT_FALSE(test, x->invalid.held);
 	KUNIT_EXPECT_FALSE(test, x->invalid.on_list);
@@ -120,7 +131,7 @@ static void expiry_waits_a_moment(struct kunit *test)
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
 	KUNIT_EXPECT_TRUE(test, x->invalid.held);
-	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire), 5 * HZ);
+	wait_until_told(1);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
 	set_lo(test, false);
 }
@@ -194,7 +205,7 @@ static void added_as_invalid_is_told(struct kunit *test)
 	x->invalid.reason = XFRM_INVALID_TAIL;
 	xfrm_invalid_tell_added(x);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
-	wait_event_timeout(fake_km_told, READ_ONCE(fake_km.expire), 5 * HZ);
+	wait_until_told(1);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
 }
 

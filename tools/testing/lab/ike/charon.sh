@@ -3,7 +3,6 @@
 # shellcheck disable=SC2034,SC2154  # row.sh and judge.sh set what a row is made of, and read what is set here
 # strongSwan, as row.sh runs it: charon-systemd and swanctl. Sourced by row.sh, which sets what a row is made of.
 
-charon_program=/usr/sbin/charon-systemd
 # In its log.
 charon_deletes='sending DELETE|closing CHILD_SA|deleting IKE_SA'
 charon_rekeys='establishing CHILD_SA|generating CREATE_CHILD_SA'
@@ -99,22 +98,13 @@ charon_files() { # HOST DIR
 charon_start() { # HOST
 	charon_files "$1" "$SCRATCH/etc-$1"
 	start "daemon-$1" "$1" '' unshare --mount "$IKE/root.sh" "$TREES/${tree[$1]}" "$SCRATCH/etc-$1" \
-		"$charon_program" && wait_for 60 charon_socket "$1" && charon_load "$1"
-}
-
-charon_inside() { # HOST COMMAND...
-	on "$1" nsenter --target "${PID[daemon-$1]}" --mount --root --wdns=/ env PATH=/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
+		/usr/sbin/charon-systemd && wait_for 60 charon_socket "$1" && charon_load "$1"
 }
 
 charon_socket() { [[ -S /proc/${PID[daemon-$1]}/root/run/charon.vici ]]; } # HOST
 
 charon_load() { # HOST
-	charon_inside "$1" swanctl --load-all --noprompt >>"$OUT/load-$1.log" 2>&1
+	inside "$1" swanctl --load-all --noprompt >>"$OUT/load-$1.log" 2>&1
 }
 
-charon_rekey() { charon_inside "$1" swanctl --rekey --child c >>"$OUT/load-$1.log" 2>&1; } # HOST
-
-# Left's knows of so many.
-charon_children() { # HOST
-	charon_inside "$1" swanctl --list-sas --raw 2>/dev/null | grep -o 'child-sas {[^}]*state=INSTALLED' | wc -l
-}
+charon_rekey() { inside "$1" swanctl --rekey --child c >>"$OUT/load-$1.log" 2>&1; } # HOST

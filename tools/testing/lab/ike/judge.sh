@@ -69,17 +69,15 @@ answered=$(sed -nE 's/^\[([0-9.]+)\] .*bytes from.*/\1/p' "$OUT/traffic.log" | a
 alive=$(sed -nE 's/^\[([0-9.]+)\] .*bytes from.*/\1/p' "$OUT/traffic.log" |
 	awk -v end="$(seconds "${fact[end_us]}")" '$1 > end - 2 { n++ } END { print n + 0 }')
 
-after() { # HOST WHAT: how often its daemon did that
-	local daemon=charon pattern
+after() { # WHAT: how often left's daemon did that
+	local pattern=${fact[daemon]}_$1
 
-	grep -q pluto "$OUT/daemon-$1.log" && daemon=pluto
-	pattern=${daemon}_$2
-	awk -v from="${fact[log_begin]}" -v to="${fact[log_end]}" 'NR > from && NR <= to' "$OUT/daemon-$1.log" |
+	awk -v from="${fact[log_begin]}" -v to="${fact[log_end]}" 'NR > from && NR <= to' "$OUT/daemon-left.log" |
 		grep -cE "${!pattern}"
 }
 
 did=$(for what in deletes rekeys moves acquires; do
-	printf '"%s":%d,' "$what" "$(after left "$what")"
+	printf '"%s":%d,' "$what" "$(after "$what")"
 done)
 
 milliseconds() { # SECONDS or nothing

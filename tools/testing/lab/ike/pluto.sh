@@ -35,6 +35,8 @@ pluto_subnets() { # HOST
 pluto_files() { # HOST DIR
 	local me=$1 dir=$2 peer=${PEER[$1]}
 
+	[[ $dpd.$auth == off.psk ]] || give_up "pluto is not set up for dpd=$dpd auth=$auth"
+
 	mkdir -p "$dir/ipsec.d/policies"
 	# A section ends at a line that is not indented.
 	sed -E '/^$/d; /^(config|conn) /!s/^/\t/' >"$dir/ipsec.conf" <<-END
@@ -71,8 +73,4 @@ pluto_start() { # HOST
 		wait_for 60 says "daemon-$1" "$pluto_ready"
 }
 
-pluto_inside() { # HOST COMMAND...
-	on "$1" nsenter --target "${PID[daemon-$1]}" --mount --root --wdns=/ env PATH=/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
-}
-
-pluto_rekey() { pluto_inside "$1" ipsec whack --rekey-child --name c >>"$OUT/load-$1.log" 2>&1; } # HOST
+pluto_rekey() { inside "$1" ipsec whack --rekey-child --name c >>"$OUT/load-$1.log" 2>&1; } # HOST

@@ -25,7 +25,7 @@ shift
 # --- what a row is made of
 
 declare -A row=([daemon]=trixie-charon [offload]=auto [start]=start [mode]=tunnel [family]=v4 [cause]=down [load]=100
-	[dpd]=off [mobike]=yes [auth]=psk [rekey]=no [retries]=2 [watch]=9 [peer]=stays [end]=no [told]=yes)
+	[dpd]=off [mobike]=yes [auth]=psk [rekey]=no [retries]=2 [watch]=9 [peer]=stays [end]=no)
 for word; do
 	[[ -v row[${word%%=*}] ]] || { echo "error: there is no word '${word%%=*}' in a row: ${!row[*]}" >&2; exit 2; }
 	row[${word%%=*}]=${word#*=}
@@ -59,7 +59,12 @@ give_up() {
 	exit 1
 }
 
-run() { "${daemon[$2]}_$1" "${@:2}"; } # start|rekey|… HOST WORDS...
+run() { "${daemon[$2]}_$1" "${@:2}"; } # start|rekey HOST
+
+# Where that host's daemon runs.
+inside() { # HOST COMMAND...
+	on "$1" nsenter --target "${PID[daemon-$1]}" --mount --root --wdns=/ env PATH=/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
+}
 
 # --- set-up
 
@@ -153,7 +158,8 @@ happens() {
 		ip -n left addr add 192.168.1.7/24 dev nic0
 		ip -n left addr del 192.168.1.1/24 dev nic0
 		ip -n left route replace 10.2.0.0/16 via 192.168.1.2 dev nic0 metric 10 ;;
-	*) take_away "${row[cause]}" ;;
+	down | move | feature) take_away "${row[cause]}" ;;
+	*) give_up "there is no cause '${row[cause]}'" ;;
 	esac
 }
 
@@ -162,13 +168,11 @@ ends() {
 	no) return ;;
 	TERM | KILL)
 		stop "daemon-left" "${row[end]}"
-		fact ended_us "$(now_us)"
 		sleep 1
-		start_again ;;
+		run start left ;;
+	*) give_up "a daemon ends by TERM or KILL, not '${row[end]}'" ;;
 	esac
 }
-
-start_again() { run start left; }
 
 # --- the row
 
@@ -218,7 +222,7 @@ if [[ ${row[rekey]} == now ]]; then
 	run rekey left &
 fi
 remember_log log_begin
-fact cause_us "$(now_us)"
+fact daemon "${daemon["left"]}"
 happens
 fact gone_us "$(now_us)"
 [[ ${row[peer]} == stays ]] || ip -n right link set nic0 down

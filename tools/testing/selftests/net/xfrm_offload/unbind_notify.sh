@@ -230,35 +230,67 @@ lifetime()
 
 # --- the path goes with the device ------------------------------------------------------
 
-expiries() { heard_count '.event == "expire-sa" and (.hard | not) and .sa.invalid'; }
+expiries() # [JQ-CONDITION]
+{
+	heard_count ".event == \"expire-sa\" and (.hard | not) and .sa.invalid and ${1:-true}"
+}
+
+# To ADDRESS or from it, and key, of SPI.
+sa_words() # SRC DST SPI
+{
+	WORDS=(src "$1" dst "$2" proto esp spi "$3" reqid 77 mode transport
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' "$3")" 128)
+}
 
 # SAs between the NICs' own addresses: what an IKE daemon negotiates.
 sas_of_the_nic()
 {
-	QUIET=1 ctl left state add src 192.168.1.1 dst 192.168.1.2 proto esp spi 0x7001 \
-		reqid 77 mode transport aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' 7001)" \
-		128 offload packet dev nic0 dir out &&
-		QUIET=1 ctl left state add src fd00:168:1::2 dst fd00:168:1::1 proto esp \
-			spi 0x7002 reqid 77 mode transport aead 'rfc4106(gcm(aes))' \
-			"0x$(printf '%040x' 7002)" 128 offload packet dev nic0 dir in
+	sa_words 192.168.1.1 192.168.1.2 0x7001
+	ctl left state add "${WORDS[@]}" offload packet dev nic0 dir out || return
+	sa_words fd00:168:1::2 fd00:168:1::1 0x7002
+	ctl left state add "${WORDS[@]}" offload packet dev nic0 dir in
 }
+
+# And one whose addresses are on lo: the other path leads to its peer.
+sa_with_a_path()
+{
+	sa_words 10.9.0.1 10.9.0.2 0x7003
+	ctl left state add "${WORDS[@]}" offload packet dev nic0 dir out
+}
+
+declare -r OF_LO=".sa.spi == $((0x7003))" OF_THE_NIC=".sa.spi != $((0x7003))"
 
 # While a request of the daemon on a dead path would block its move to another one.
 path() # CAUSE
 {
 	FLOWS=("")
-	hosts_up && sas_of_the_nic || { not_ok "path, $1: set-up"; return; }
+	hosts_up && sas_of_the_nic && sa_with_a_path ||
+		{ not_ok "path, $1: set-up"; return; }
 	listen left
 	take_away "$1"
-	check "6: $1: a listener of the SAD hears at once" wait_for 10 at_least 2 \
+	check "6: $1: a listener of the SAD hears at once" wait_for 10 at_least 3 \
 		heard_count '.event == "update-sa" and .sa.invalid'
-	on left ip addr add 192.168.7.1/24 dev back0
-	look_again
-	is "6: $1: key managers hear nothing while the path is gone" "$(expiries)" 0
+	check "6: $1: key managers hear of an SA that has another path" \
+		wait_for 10 at_least 1 expiries "$OF_LO"
+	is "6: $1: and of none whose path is gone" "$(expiries "$OF_THE_NIC")" 0
 	give_back "$1" || { not_ok "path, $1: give back"; return; }
-	check "6: $1: they are told when a device with the address is up" \
-		wait_for 10 at_least 2 expiries
-	is "6: $1: once for each" "$(expiries)" 2
+	check "6: $1: of these when a device with the address is up" \
+		wait_for 10 at_least 2 expiries "$OF_THE_NIC"
+	is "6: $1: once for each" "$(expiries)" 3
+	hosts_down
+}
+
+# Its direction is that of the address which is here.
+inbound_in_software()
+{
+	FLOWS=("")
+	sa_words 192.168.1.2 192.168.1.1 0x7004
+	hosts_up && ctl left state add "${WORDS[@]}" || { not_ok "software: set-up"; return; }
+	listen left
+	nic_fault left refuse_add 1
+	check "6: an inbound SA in software is stopped, and the NIC refuses it" refused \
+		ctl left state migrate "${WORDS[@]:0:8}" offload packet dev nic0 dir in
+	check "6: the key managers are told" wait_for 10 at_least 1 expiries
 	hosts_down
 }
 
@@ -299,12 +331,11 @@ no_invalid() { [[ $(count_sas left .invalid) == 0 && $(count_sas left '.spi != 0
 
 nic_sa() # VERB SPI OFFLOAD out|in
 {
-	local ends=(src 192.168.1.1 dst 192.168.1.2)
+	local ends=(192.168.1.1 192.168.1.2)
 
-	[[ $4 == out ]] || ends=(src 192.168.1.2 dst 192.168.1.1)
-	ctl left state "$1" "${ends[@]}" proto esp spi "$2" reqid 78 mode transport \
-		replay-window 32 aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' "$2")" 128 \
-		offload "$3" dev nic0 dir "$4"
+	[[ $4 == out ]] || ends=(192.168.1.2 192.168.1.1)
+	sa_words "${ends[@]}" "$2"
+	ctl left state "$1" "${WORDS[@]}" replay-window 32 offload "$3" dev nic0 dir "$4"
 }
 
 # A daemon offloads to the device that has its address, wherever its packets go.
@@ -319,10 +350,10 @@ elsewhere()
 		grep -q 'leads to back0, not to nic0' "$OUT/refused.log"
 	check "13: inbound, too" refused nic_sa add 0x7103 packet in
 	check "13: crypto offload is taken" nic_sa add 0x7104 crypto out
-	check "13: of a link-local address a route says nothing" ctl left state add \
-		src fe80::1 dst fe80::2 proto esp spi 0x7105 reqid 79 mode transport \
-		aead 'rfc4106(gcm(aes))' "0x$(printf '%040x' 0x7105)" 128 \
-		offload packet dev nic0 dir out
+	ip -n left route add fe80::2/128 dev back0
+	sa_words fe80::1 fe80::2 0x7105
+	check "13: of a link-local address a route says nothing" \
+		ctl left state add "${WORDS[@]}" offload packet dev nic0 dir out
 
 	# What MOBIKE does, which does not look at what the addition returns.
 	listen left
@@ -413,6 +444,7 @@ lifetime
 path down
 path delete
 path_stays
+inbound_in_software
 elsewhere
 rescue feature
 rescue down
