@@ -339,20 +339,19 @@ static void deleted_makes_room(struct kunit *test)
 /* What the device lacks is not room: the deletion is not waited for. */
 static void refusal_waits_for_no_deletion(struct kunit *test)
 {
-	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct xfrm_state *y = fake_state_alloc(test);
 
 	fake.room = 1;
 	fake.full = -EINVAL;
-	fake_hold(&y->xso, fake.dev, XFRM_DEV_OFFLOAD_PACKET);
-	x->km.state = XFRM_STATE_DEAD;
-	xfrm_dev_state_delete(x);
+	fake_slow_init(test);
+	fake_slow_delete(test);
+	fake_hold(&y->xso, fake_slow.dev, XFRM_DEV_OFFLOAD_PACKET);
 	KUNIT_EXPECT_EQ(test, fake_add_state(y, NULL), -EINVAL);
-	KUNIT_EXPECT_EQ(test, fake.state_delete, 0);
+	KUNIT_EXPECT_FALSE(test, fake_slow.back);
 	if (!y->xso.live)
 		xfrm_offload_release(&y->xso);
 	fake_drop_state(y);
-	xfrm_state_put(x);
+	fake_slow_exit();
 }
 
 static void deletion_waits_for_no_other_device(struct kunit *test)
