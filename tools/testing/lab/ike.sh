@@ -7,6 +7,7 @@
 #        ALL=1 ike.sh            all rows, five times each; hours
 #        QUICK=SEED ike.sh       once each: rows that are marked, and others that this number draws, for eight minutes
 #        without all of these    the same, with seed 1
+# ENOUGH=SECONDS: other than eight minutes
 # REPEATS=N: other than five times. CONTINUE=1: what ran before is not run again.
 #
 # TAP, and the medians as a table: build/ike/table.txt. What each run left is in build/ike/runs.

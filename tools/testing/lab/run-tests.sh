@@ -219,7 +219,8 @@ follow() { # NAME
 
 # The quick form: one of each line.
 alike() {
-	echo conformance_bond.sh conformance_82599.sh conformance_faults.sh
+	echo conformance.sh conformance_bond.sh conformance_82599.sh conformance_faults.sh
+	echo unbind_bond.sh ixgbe_bond.sh
 	programs_in TEST_PROGS_EXTENDED
 }
 
