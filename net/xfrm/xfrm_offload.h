@@ -148,7 +148,7 @@ static inline struct sk_buff *xfrm_crypto_offload_check(struct sk_buff *skb,
 
 	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
 	dev_core_stats_tx_dropped_inc(dev);
-	kfree_skb_list(skb);
+	kfree_skb_list_reason(skb, SKB_DROP_REASON_XFRM_OFFLOAD_PATH);
 	return NULL;
 }
 #endif

@@ -264,10 +264,11 @@ static bool xfrm_packet_flow_equal(const struct xfrm_packet_flow *now,
 }
 
 static int xfrm_packet_offload_drop(struct sk_buff *skb, struct xfrm_state *x,
-				    int mib, int err)
+				    enum skb_drop_reason reason, int mib,
+				    int err)
 {
 	XFRM_INC_STATS(xs_net(x), mib);
-	kfree_skb(skb);
+	kfree_skb_reason(skb, reason);
 	return err;
 }
 
@@ -398,7 +399,8 @@ out:
 }
 
 /* The mark has the policy's index, if there is one policy, and its generation. */
-static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
+static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x,
+				     enum skb_drop_reason *reason)
 {
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)skb_dst(skb);
 	struct xfrm_offload *xo = xfrm_offload(skb);
@@ -410,9 +412,11 @@ static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 	    xdst->pols[0]->xdo.type == XFRM_DEV_OFFLOAD_PACKET)
 		xo->seq.hi = xdst->pols[0]->index;
 
+	SKB_DR_SET(*reason, XFRM_OFFLOAD_FENCED);
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev) {
+		SKB_DR_SET(*reason, XFRM_OFFLOAD_PATH);
 		xo->seq.low = READ_ONCE(dev->xfrm_offloads.generation);
 		real_dev = READ_ONCE(x->xso.real_dev);
 		err = xfrm_packet_offload_way(dev, real_dev, xdst->child->dev);
@@ -427,6 +431,7 @@ static int xfrm_packet_offload_stamp(struct sk_buff *skb, struct xfrm_state *x)
 	 */
 	smp_rmb();
 
+	SKB_DR_SET(*reason, XFRM_OFFLOAD_POLICY);
 	for (i = 0; i < xdst->num_pols; i++)
 		if (xdst->pols[i]->xdo.converted ||
 		    (xdst->pols[i]->xdo.type == XFRM_DEV_OFFLOAD_PACKET &&
@@ -573,33 +578,40 @@ static int xfrm_packet_offload_record(struct sk_buff *skb,
  */
 int xfrm_packet_offload_mark(struct sk_buff *skb, struct xfrm_state *x)
 {
+	enum skb_drop_reason reason;
 	struct sec_path *sp;
 	int err;
 
 	if (unlikely(READ_ONCE(x->km.state) != XFRM_STATE_VALID))
 		return xfrm_packet_offload_drop(skb, x,
+						SKB_DROP_REASON_XFRM_STATE_INVALID,
 						LINUX_MIB_XFRMOUTOFFLOADINVALID,
 						-EINVAL);
 
 	if (unlikely(xfrm_dst_child(skb_dst(skb))->xfrm))
-		return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+		return xfrm_packet_offload_drop(skb, x,
+						SKB_DROP_REASON_XFRM_NESTED,
+						LINUX_MIB_XFRMOUTERROR,
 						-EHOSTUNREACH);
 
 	secpath_reset(skb);
 	sp = secpath_set(skb);
 	if (unlikely(!sp))
-		return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+		return xfrm_packet_offload_drop(skb, x, SKB_DROP_REASON_NOMEM,
+						LINUX_MIB_XFRMOUTERROR,
 						-ENOMEM);
 
 	sp->olen++;
 	sp->xvec[sp->len++] = x;
 	xfrm_state_hold(x);
 
-	err = xfrm_packet_offload_stamp(skb, x);
-	if (!err)
+	err = xfrm_packet_offload_stamp(skb, x, &reason);
+	if (!err) {
+		SKB_DR_SET(reason, XFRM_OFFLOAD_CHANGED);
 		err = xfrm_packet_offload_record(skb, x);
+	}
 	if (unlikely(err))
-		return xfrm_packet_offload_drop(skb, x,
+		return xfrm_packet_offload_drop(skb, x, reason,
 						LINUX_MIB_XFRMOUTOFFLOADINVALID, err);
 
 	return 0;
@@ -659,6 +671,7 @@ int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 	rcu_read_lock();
 	if (!xfrm_offload_live_dev(&x->xso)) {
 		err = xfrm_packet_offload_drop(skb, x,
+					       SKB_DROP_REASON_XFRM_OFFLOAD_FENCED,
 					       LINUX_MIB_XFRMOUTOFFLOADINVALID,
 					       -EHOSTUNREACH);
 		goto out;
@@ -667,19 +680,18 @@ int xfrm_packet_offload_direct(struct sock *sk, struct sk_buff *skb,
 	dev = READ_ONCE(dst->dev);
 	neigh = xfrm_packet_offload_neigh(dst, dev, x);
 	if (IS_ERR(neigh)) {
-		err = xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTERROR,
+		err = xfrm_packet_offload_drop(skb, x,
+					       SKB_DROP_REASON_NEIGH_CREATEFAIL,
+					       LINUX_MIB_XFRMOUTERROR,
 					       PTR_ERR(neigh));
 		goto out;
 	}
 
 	room = LL_RESERVED_SPACE(dev);
-	if (unlikely(skb_headroom(skb) < room)) {
-		skb = skb_expand_head(skb, room);
-		if (!skb) {
-			XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTERROR);
-			err = -ENOMEM;
-			goto out;
-		}
+	if (unlikely(skb_headroom(skb) < room) && skb_cow_head(skb, room)) {
+		err = xfrm_packet_offload_drop(skb, x, SKB_DROP_REASON_NOMEM,
+					       LINUX_MIB_XFRMOUTERROR, -ENOMEM);
+		goto out;
 	}
 
 	/* An unresolved neighbour would be looked up again by the packet's own
@@ -752,28 +764,59 @@ int xfrm_packet_offload_egress(struct sk_buff *skb)
 		return 0;
 
 	dev_core_stats_tx_dropped_inc(skb->dev);
-	return xfrm_packet_offload_drop(skb, x, LINUX_MIB_XFRMOUTOFFLOADINVALID,
+	return xfrm_packet_offload_drop(skb, x,
+					SKB_DROP_REASON_XFRM_OFFLOAD_CHANGED,
+					LINUX_MIB_XFRMOUTOFFLOADINVALID,
 					-EPERM);
 }
 
 /* Hide the mark from the driver. It may be shared with copies of the packet,
  * which take another path: then a private copy is made.
  */
-static bool xfrm_packet_offload_hide(struct sk_buff *skb)
+static enum skb_drop_reason xfrm_packet_offload_hide(struct sk_buff *skb)
 {
 	struct sec_path *sp;
 
 	for (; skb; skb = skb->next) {
 		sp = skb_sec_path(skb);
 		if (!sp || !xfrm_packet_offload_is_same(skb, sp))
-			return false;
+			return SKB_DROP_REASON_XFRM_OFFLOAD_CHANGED;
 		sp = secpath_set(skb);
 		if (!sp)
-			return false;
+			return SKB_DROP_REASON_NOMEM;
 		sp->olen = 0;
 	}
 
-	return true;
+	return SKB_NOT_DROPPED_YET;
+}
+
+static enum skb_drop_reason xfrm_packet_offload_test(struct sk_buff *skb,
+						     struct xfrm_state *x)
+{
+	struct net_device *live = xfrm_offload_live_dev(&x->xso);
+	struct net_device *dev = skb->dev;
+	struct net_device *real_dev;
+
+	/* Pairs with xfrm_offload_go_live(): real_dev is set before. */
+	smp_rmb();
+	real_dev = READ_ONCE(x->xso.real_dev);
+
+	/* A packet of crypto offload whose SA has just been fenced: it has an
+	 * ESP header and no mark.
+	 */
+	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+		return SKB_DROP_REASON_XFRM_OFFLOAD_FENCED;
+	if (READ_ONCE(x->km.state) != XFRM_STATE_VALID)
+		return SKB_DROP_REASON_XFRM_STATE_INVALID;
+	if (xfrm_packet_offload_retired(&live->xfrm_offloads,
+					xfrm_offload(skb)))
+		return SKB_DROP_REASON_XFRM_OFFLOAD_POLICY;
+	if (!xfrm_packet_offload_leads(live, real_dev, dev))
+		return SKB_DROP_REASON_XFRM_OFFLOAD_PATH;
+	if (dev == real_dev)
+		return xfrm_packet_offload_hide(skb);
+
+	return SKB_NOT_DROPPED_YET;
 }
 
 /**
@@ -811,28 +854,13 @@ bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 					  struct xfrm_state *x)
 {
-	struct net_device *live = xfrm_offload_live_dev(&x->xso);
-	struct net_device *dev = skb->dev;
-	struct net_device *real_dev;
+	enum skb_drop_reason reason = xfrm_packet_offload_test(skb, x);
 
-	/* Pairs with xfrm_offload_go_live(): real_dev is set before. */
-	smp_rmb();
-	real_dev = READ_ONCE(x->xso.real_dev);
+	if (likely(reason == SKB_NOT_DROPPED_YET))
+		return skb;
 
-	/* A packet of crypto offload whose SA has just been fenced: it has an
-	 * ESP header and no mark.
-	 */
-	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET ||
-	    READ_ONCE(x->km.state) != XFRM_STATE_VALID ||
-	    xfrm_packet_offload_retired(&live->xfrm_offloads,
-					xfrm_offload(skb)) ||
-	    !xfrm_packet_offload_leads(live, real_dev, dev) ||
-	    (dev == real_dev && !xfrm_packet_offload_hide(skb))) {
-		XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
-		dev_core_stats_tx_dropped_inc(dev);
-		kfree_skb_list(skb);
-		return NULL;
-	}
-
-	return skb;
+	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
+	dev_core_stats_tx_dropped_inc(skb->dev);
+	kfree_skb_list_reason(skb, reason);
+	return NULL;
 }

@@ -7,6 +7,7 @@
 # 4: no reference to a device is left behind.
 
 . "$(dirname "$0")/lib/lib.sh"
+. "$(dirname "$0")/lib/trace.sh"
 
 declare -r PORT=4000
 ID=100
@@ -96,12 +97,20 @@ rekeyed_between()
 {
 	local tag=rekeyed-$((++ID)) id=$ID
 
+	[[ ! -d $TRACE ]] || trace_clear
 	sa left add "$N" in 1 &&
 		fragments "$ADDR_right" "$ADDR_left" "$tag" "$id" p0 &&
 		sa right delete "$N" out && sa right add "$N" out 1 &&
 		fragments "$ADDR_right" "$ADDR_left" "$tag" "$id" p1 p2 &&
 		settled || { not_ok "1: ${FLOWS[N]}: rekey"; return; }
 	check "1: ${FLOWS[N]}: fragments of two SAs are refused" refused got "$tag"
+	if [[ -d $TRACE ]]; then
+		check "1: ${FLOWS[N]}: fragments of two SAs: XFRM_FRAGS" \
+			traced "^kfree_skb: .* reason: XFRM_FRAGS\$"
+	else
+		skip "1: ${FLOWS[N]}: fragments of two SAs: XFRM_FRAGS" \
+			"needs tracefs (CONFIG_EVENT_TRACING)"
+	fi
 }
 
 declare -r SEND_ONE='
@@ -308,6 +317,7 @@ next_hops()
 tap_header
 begin
 need python3
+trace_begin && trace_on skb/kfree_skb
 hosts_up && flow_add tunnel v4 none:none && flow_add tunnel v6 none:none &&
 	flow_add tunnel v4 crypto:none && flow_add tunnel v6 crypto:none &&
 	flow_add tunnel v4 packet:none && flow_add tunnel v6 packet:none &&
