@@ -9,6 +9,7 @@
 struct netlink_ext_ack;
 struct nlmsghdr;
 struct sk_buff;
+struct xfrm_policy;
 struct xfrm_state;
 
 /* Two entries of one request may mean the same SA. */
@@ -39,6 +40,16 @@ static inline int xfrm_migrate_state(struct sk_buff *skb, struct nlmsghdr *nlh,
 				     struct netlink_ext_ack *extack)
 {
 	return -ENOPROTOOPT;
+}
+#endif
+
+#if defined(CONFIG_XFRM_MIGRATE) && defined(CONFIG_XFRM_OFFLOAD)
+void xfrm_migrate_to_policy(const struct xfrm_policy *xp, u8 dir,
+			    struct netlink_ext_ack *extack);
+#else
+static inline void xfrm_migrate_to_policy(const struct xfrm_policy *xp, u8 dir,
+					  struct netlink_ext_ack *extack)
+{
 }
 #endif
 

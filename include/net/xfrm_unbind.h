@@ -118,6 +118,8 @@ void xfrm_dev_state_now(struct xfrm_state *x,
 void xfrm_tail_init(void);
 int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 		   struct netlink_ext_ack *extack);
+void xfrm_tail_copied(struct xfrm_state *x, const struct nlattr *attr,
+		      struct netlink_ext_ack *extack);
 void xfrm_tail_forget(struct xfrm_state *x);
 void xfrm_tail_put(struct xfrm_state *x);
 
@@ -185,6 +187,12 @@ static inline int xfrm_tail_meet(struct xfrm_state *x,
 	return 0;
 }
 
+static inline void xfrm_tail_copied(struct xfrm_state *x,
+				    const struct nlattr *attr,
+				    struct netlink_ext_ack *extack)
+{
+}
+
 static inline void xfrm_tail_forget(struct xfrm_state *x)
 {
 }
@@ -216,6 +224,7 @@ int xfrm_state_publish(struct xfrm_state *x);
 int xfrm_invalid_may_replace(const struct xfrm_state *x,
 			     struct xfrm_state **old);
 int xfrm_invalid_replace(struct xfrm_state *x, struct xfrm_state *old);
+bool xfrm_invalid_says_exact(const struct nlattr *attr);
 int xfrm_invalid_accept(int type, const struct nlattr *attr,
 			struct netlink_ext_ack *extack);
 int xfrm_replay_put(struct sk_buff *skb, struct xfrm_state *x);

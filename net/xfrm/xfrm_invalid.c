@@ -281,6 +281,17 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 }
 
 /**
+ * xfrm_invalid_says_exact - are the last numbers of an SA known?
+ * @attr: its XFRMA_INVALID
+ *
+ * Context: any.
+ */
+bool xfrm_invalid_says_exact(const struct nlattr *attr)
+{
+	return nla_find_nested(attr, XFRMA_INVALID_EXACT);
+}
+
+/**
  * xfrm_invalid_accept - check an XFRMA_INVALID that user space sends
  * @type: the request, XFRM_MSG_*
  * @attr: the attribute, or NULL
@@ -289,7 +300,7 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
  * A key manager that copies an SA (GETSA, DELSA, NEWSA: MOBIKE) sends back all
  * attributes that it read. If the numbers of the INVALID SA are exact, the copy
  * can carry on, and the attribute has no effect. If they are not, nobody knows
- * them.
+ * them: a new SA becomes INVALID, see xfrm_tail_copied(), and an update is refused.
  *
  * Context: process.
  * Return: 0 or -EINVAL.
@@ -306,7 +317,7 @@ int xfrm_invalid_accept(int type, const struct nlattr *attr,
 		return -EINVAL;
 	}
 
-	if (!nla_find_nested(attr, XFRMA_INVALID_EXACT)) {
+	if (type == XFRM_MSG_UPDSA && !xfrm_invalid_says_exact(attr)) {
 		NL_SET_ERR_MSG_ATTR(extack, attr,
 				    "The device did not report the last sequence numbers of this SA: negotiate a new one");
 		return -EINVAL;

@@ -777,3 +777,91 @@ int xfrm_migrate_state_run(struct xfrm_migration *mv, struct xfrm_state *x,
 	*new = xc;
 	return 0;
 }
+
+#ifdef CONFIG_XFRM_OFFLOAD
+/* The index of the device that holds an SA of packet offload, or 0 */
+static int xfrm_migrate_held_by(const struct xfrm_state *x)
+{
+	const struct net_device *dev = NULL;
+	int ifindex;
+
+	rcu_read_lock();
+	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET &&
+	    READ_ONCE(x->km.state) == XFRM_STATE_VALID)
+		dev = xfrm_offload_live_dev(&x->xso);
+	ifindex = dev ? dev->ifindex : 0;
+	rcu_read_unlock();
+
+	return ifindex;
+}
+
+static void xfrm_migrate_to_software(struct xfrm_state *x, int ifindex,
+				     struct netlink_ext_ack *extack)
+{
+	const struct xfrm_user_migrate_state um = {
+		.new_daddr	= x->id.daddr,
+		.new_saddr	= x->props.saddr,
+		.new_family	= x->props.family,
+		.new_reqid	= x->props.reqid,
+		.new_sel	= x->sel,
+		.flags		= XFRM_MIGRATE_STATE_CLEAR_OFFLOAD,
+	};
+	struct nlattr *attrs[XFRMA_MAX + 1] = {};
+	struct xfrm_migration mv = {
+		.um = &um,
+		.attrs = attrs,
+		.extack = extack,
+	};
+	struct km_event c = { .event = XFRM_MSG_UPDSA };
+	struct xfrm_state *new;
+
+	if (xfrm_migrate_state_run(&mv, x, &new))
+		return;
+
+	NL_SET_ERR_MSG_FMT(extack,
+			   "The SA with SPI 0x%x is in software now, as is the policy that names it",
+			   ntohl(new->id.spi));
+	km_state_notify(new, &c);
+	xfrm_unbind_policies_of(new, ifindex);
+	xfrm_state_put(new);
+}
+
+/**
+ * xfrm_migrate_to_policy - take SAs into software that a software policy names
+ * @xp: a policy that was added and is not offloaded
+ * @dir: its direction, XFRM_POLICY_*
+ * @extack: tells what was done, or why not
+ *
+ * A device that takes an SA may refuse the policy: it sees only then what family
+ * is in a tunnel, or its table is full. Key managers that offload what they can
+ * add the policy in software then, and never look at the SA again. Other policies
+ * that name the SA and are on its device follow into software, as in an unbind.
+ *
+ * An SA whose device does not tell its last number becomes INVALID; the key
+ * managers are told. One that a security module keeps stays where it is: packets
+ * count as XfrmOutOffloadMismatch.
+ *
+ * Context: process, may sleep, under xfrm_cfg_mutex; takes RTNL if there is
+ * such an SA.
+ */
+void xfrm_migrate_to_policy(const struct xfrm_policy *xp, u8 dir,
+			    struct netlink_ext_ack *extack)
+{
+	struct xfrm_state *x;
+	int i, ifindex;
+
+	if (dir != XFRM_POLICY_OUT || xp->xdo.type == XFRM_DEV_OFFLOAD_PACKET)
+		return;
+
+	for (i = 0; i < xp->xfrm_nr; i++) {
+		x = xfrm_offload_named_state(xp, &xp->xfrm_vec[i]);
+		if (!x)
+			continue;
+		ifindex = xfrm_migrate_held_by(x);
+		if (ifindex)
+			xfrm_migrate_to_software(x, ifindex, extack);
+		xfrm_state_put(x);
+	}
+}
+EXPORT_SYMBOL_GPL(xfrm_migrate_to_policy);
+#endif

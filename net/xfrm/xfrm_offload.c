@@ -174,9 +174,16 @@ static int xfrm_offload_suits_state(struct hlist_node *node,
 					 x->props.family, extack);
 }
 
-/* The SA that outbound packets of a template with an SPI find, or NULL */
-static struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
-						   const struct xfrm_tmpl *tmpl)
+/**
+ * xfrm_offload_named_state - the SA that a template names by its SPI
+ * @xp: outbound policy
+ * @tmpl: a template of it
+ *
+ * Context: any.
+ * Return: the SA that the policy's packets find, referenced, or NULL.
+ */
+struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
+					    const struct xfrm_tmpl *tmpl)
 {
 	const xfrm_address_t *daddr = &tmpl->id.daddr;
 
@@ -190,6 +197,14 @@ static struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
 				 tmpl->encap_family);
 }
 
+/* A software policy takes such an SA with it, see xfrm_migrate_to_policy(). */
+static bool xfrm_offload_is_movable(const struct net_device *from,
+				    const struct net_device *to)
+{
+	return IS_ENABLED(CONFIG_XFRM_MIGRATE) && from && !to &&
+	       from->xfrmdev_ops->xdo_dev_state_unbind;
+}
+
 /**
  * xfrm_offload_suits_policy - check that a policy can find the SAs it names
  * @xp: policy that is about to be added
@@ -198,8 +213,8 @@ static struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
  * @extack: where a refusal is explained
  *
  * A policy finds SAs of its own device only. If it names an SA by its SPI, and
- * that SA is elsewhere, every packet is dropped: refuse it. If the SA is added
- * later, XfrmOutOffloadMismatch counts the packets.
+ * that SA is elsewhere, every packet is dropped: refuse it, unless the SA can
+ * follow the policy into software. If the SA is added later, XfrmOutOffloadMismatch counts the packets.
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: 0; -EOPNOTSUPP if the device lacks what the policy needs; -ENXIO if
@@ -233,7 +248,8 @@ int xfrm_offload_suits_policy(const struct xfrm_policy *xp, u8 dir,
 		rcu_read_lock();
 		if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)
 			on = xfrm_offload_live_dev(&x->xso);
-		if (READ_ONCE(x->km.state) == XFRM_STATE_VALID && on != dev) {
+		if (READ_ONCE(x->km.state) == XFRM_STATE_VALID && on != dev &&
+		    !xfrm_offload_is_movable(on, dev)) {
 			err = -ENXIO;
 			if (on)
 				NL_SET_ERR_MSG_FMT(extack,

@@ -204,6 +204,8 @@ int xfrm_offload_add(struct hlist_node *node,
 void xfrm_offload_restore(struct net_device *dev, struct hlist_node *node,
 			  const struct xfrm_offload_kind *kind);
 void xfrm_offload_release(struct xfrm_dev_offload *xdo);
+struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
+					    const struct xfrm_tmpl *tmpl);
 
 #ifdef CONFIG_XFRM_OFFLOAD
 /* End of a callback that @pending counts; under xfrm_offload_lock. */
@@ -244,6 +246,9 @@ void xfrm_offload_quiesce(struct net_device *dev);
 bool xfrm_offload_claim_state(struct xfrm_state *x,
 			      enum xfrm_offload_stage from,
 			      struct xfrm_offload_batch *batch);
+void xfrm_offload_claim_policies(struct net_device *dev,
+				 const struct xfrm_state *x,
+				 struct xfrm_offload_batch *batch);
 void xfrm_offload_restage(struct xfrm_offload_batch *from,
 			  struct xfrm_offload_batch *to,
 			  enum xfrm_offload_stage stage, bool hold);
@@ -257,6 +262,7 @@ int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
 
 /* xfrm_unbind.c */
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason);
+void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex);
 void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
 		       struct xfrm_offload_batch *suspended,
 		       enum xfrm_invalid_reason reason);

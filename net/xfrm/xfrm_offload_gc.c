@@ -573,6 +573,57 @@ void xfrm_offload_claim(struct net_device *dev,
 	xfrm_offload_restage(&b->ripe, deleted, XFRM_STAGE_UNBINDING, false);
 }
 
+/* Does a template of the policy name the SA by its SPI? */
+static bool xfrm_offload_policy_names(const struct xfrm_policy *xp,
+				      const struct xfrm_state *x)
+{
+	int i;
+
+	for (i = 0; i < xp->xfrm_nr; i++) {
+		const struct xfrm_tmpl *tmpl = &xp->xfrm_vec[i];
+		const xfrm_address_t *daddr = &tmpl->id.daddr;
+
+		if (tmpl->mode == XFRM_MODE_TRANSPORT)
+			daddr = &xp->selector.daddr;
+		if (tmpl->id.spi == x->id.spi && tmpl->id.proto == x->id.proto &&
+		    tmpl->encap_family == x->props.family &&
+		    xfrm_addr_equal(daddr, &x->id.daddr, x->props.family))
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * xfrm_offload_claim_policies - claim the outbound policies that name an SA
+ * @dev: their device
+ * @x: outbound SA with an SPI
+ * @batch: empty lists, which receive the policies; the caller gets a reference to
+ *	each
+ *
+ * Context: process, under RTNL.
+ */
+void xfrm_offload_claim_policies(struct net_device *dev,
+				 const struct xfrm_state *x,
+				 struct xfrm_offload_batch *batch)
+{
+	struct hlist_node *tmp;
+	struct xfrm_policy *xp;
+
+	spin_lock_bh(&xfrm_offload_lock);
+	hlist_for_each_entry_safe(xp, tmp, &dev->xfrm_offloads.added.policies,
+				  xdo_node) {
+		if (xp->xdo.dir != XFRM_DEV_OFFLOAD_OUT ||
+		    !xfrm_offload_policy_names(xp, x))
+			continue;
+		hlist_del(&xp->xdo_node);
+		hlist_add_head(&xp->xdo_node, &batch->policies);
+		WRITE_ONCE(xp->xdo.stage, XFRM_STAGE_UNBINDING);
+		xfrm_pol_hold(xp);
+	}
+	spin_unlock_bh(&xfrm_offload_lock);
+}
+
 static void xfrm_offload_end_list(struct hlist_head *list,
 				  const struct xfrm_offload_kind *kind)
 {

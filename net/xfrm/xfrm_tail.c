@@ -714,6 +714,25 @@ static void xfrm_tail_refuse(struct xfrm_state *x,
 		       "It is not known where this key stopped: the SA is INVALID, it has to be rekeyed");
 }
 
+/**
+ * xfrm_tail_copied - a new SA is a copy of an INVALID one
+ * @x: a new SA, complete but for its offload
+ * @attr: the XFRMA_INVALID of the original, or NULL
+ * @extack: where the result is explained, or NULL
+ *
+ * If the last numbers of the original are not known, the copy becomes INVALID and
+ * expires: the key manager has deleted the original already.
+ *
+ * Context: process, under net->xfrm.xfrm_cfg_mutex, before xfrm_tail_meet().
+ */
+void xfrm_tail_copied(struct xfrm_state *x, const struct nlattr *attr,
+		      struct netlink_ext_ack *extack)
+{
+	if (attr && !xfrm_invalid_says_exact(attr))
+		xfrm_tail_refuse(x, extack);
+}
+EXPORT_SYMBOL_GPL(xfrm_tail_copied);
+
 /* Returns 0, an error, or -EAGAIN with *@pending and a reference to it. */
 static int xfrm_tail_answer(struct xfrm_tails *tails, struct xfrm_state *x,
 			    const struct xfrm_tail_name *name, int dir,

@@ -189,6 +189,27 @@ VISIBLE_IF_KUNIT void xfrm_dev_unbind(struct net_device *dev,
 	xfrm_offload_open(dev, XFRM_CLOSED_UNBIND);
 }
 
+/**
+ * xfrm_unbind_policies_of - take the policies off a device that name an SA
+ * @x: the SA, which has left the device
+ * @ifindex: index of the device; it may be gone
+ *
+ * Context: process, may sleep; takes RTNL.
+ */
+void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex)
+{
+	struct xfrm_offload_batch batch = {}, none = {};
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = __dev_get_by_index(xs_net(x), ifindex);
+	if (dev)
+		xfrm_offload_claim_policies(dev, x, &batch);
+	if (!hlist_empty(&batch.policies))
+		xfrm_unbind_batch(&batch, &none, XFRM_INVALID_MIGRATED);
+	rtnl_unlock();
+}
+
 /* An upper device offloads to the hardware of @dev, and its own esp-hw-offload is
  * still on. It restores what it can elsewhere.
  */

@@ -6,7 +6,8 @@
  * the answer to XFRM_MSG_GETSA and its XFRM_MSG_EXPIRE carry XFRMA_INVALID,
  * a nest of the attributes below; XFRMA_OFFLOAD_DEV is not there any more.
  * A request that carries XFRMA_INVALID is refused, except that a copy of an SA
- * (XFRM_MSG_NEWSA, XFRM_MSG_UPDSA) may have it, with XFRMA_INVALID_EXACT.
+ * (XFRM_MSG_NEWSA, XFRM_MSG_UPDSA) may have it. Without XFRMA_INVALID_EXACT the new
+ * SA is INVALID, and an update is refused.
  */
 #ifndef _UAPI_LINUX_XFRM_INVALID_H
 #define _UAPI_LINUX_XFRM_INVALID_H

@@ -274,6 +274,7 @@ struct mismatch_param {
 	u8 type;
 	bool policy_on_device, named, larval;
 	int err, counted;
+	bool follows;
 };
 
 static const struct mismatch_param mismatch_params[] = {
@@ -286,9 +287,9 @@ static const struct mismatch_param mismatch_params[] = {
 	{ "SA of crypto offload, named", XFRM_DEV_OFFLOAD_CRYPTO, true, true,
 	  false, -ENXIO, 1 },
 	{ "SA on the device, named", XFRM_DEV_OFFLOAD_PACKET, false, true,
-	  false, -ENXIO, 1 },
+	  false, -ENXIO, 1, IS_ENABLED(CONFIG_XFRM_MIGRATE) },
 	{ "SA on the device", XFRM_DEV_OFFLOAD_PACKET, false, false,
-	  true, -EKEYREVOKED, 1 },
+	  true, -EKEYREVOKED, 1, IS_ENABLED(CONFIG_XFRM_MIGRATE) },
 };
 
 KUNIT_ARRAY_PARAM_DESC(mismatch, mismatch_params, name);
@@ -315,14 +316,21 @@ static void mismatch_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_km.acquire, p->larval);
 	KUNIT_EXPECT_EQ(test, fake_mib(mib) - before, p->counted);
 
-	/* it is refused if it is known when the policy is added */
+	/* it is refused if it is known when the policy is added and cannot follow */
 	ctx->tmpl->id.spi = SPI(0);
 	ctx->pol->selector.daddr.a4 = THERE;
 	KUNIT_EXPECT_EQ(test,
 			xfrm_offload_suits_policy(ctx->pol, XFRM_POLICY_OUT,
 						  p->policy_on_device ?
 						  fake.dev : NULL, NULL),
-			p->err ? -ENXIO : 0);
+			p->err && !p->follows ? -ENXIO : 0);
+	if (p->follows) {
+		fake.dev->xfrmdev_ops = &fake_old_ops;
+		KUNIT_EXPECT_EQ(test,
+				xfrm_offload_suits_policy(ctx->pol,
+							  XFRM_POLICY_OUT, NULL,
+							  NULL), -ENXIO);
+	}
 	KUNIT_EXPECT_EQ(test,
 			xfrm_offload_suits_policy(ctx->pol, XFRM_POLICY_IN,
 						  p->policy_on_device ?

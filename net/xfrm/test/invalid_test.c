@@ -164,10 +164,11 @@ static void held_means_soon(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
-static void copy_of_an_exact_sa(struct kunit *test)
+static void copy_of_an_invalid_sa(struct kunit *test)
 {
 	struct netlink_ext_ack extack = {};
 	struct nlattr *nest, *bare;
+	struct xfrm_state *x;
 	struct sk_buff *skb;
 
 	skb = nlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
@@ -184,9 +185,22 @@ static void copy_of_an_exact_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_UPDSA, NULL,
 						  &extack), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_NEWSA, bare,
+						  &extack), 0);
+	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_UPDSA, bare,
 						  &extack), -EINVAL);
 	KUNIT_EXPECT_EQ(test, xfrm_invalid_accept(XFRM_MSG_GETSA, nest,
 						  &extack), -EINVAL);
+
+	x = fake_state_alloc(test);
+	x->km.state = XFRM_STATE_VALID;
+	xfrm_tail_copied(x, NULL, &extack);
+	xfrm_tail_copied(x, nest, &extack);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_VALID);
+	xfrm_tail_copied(x, bare, &extack);
+	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
+	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_TAIL);
+	KUNIT_EXPECT_FALSE(test, x->invalid.exact);
+	fake_discard(x);
 	kfree_skb(skb);
 }
 
@@ -371,7 +385,7 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(expiry_waits_a_moment),
 	KUNIT_CASE(invalid_is_held_from_the_fence_on),
 	KUNIT_CASE(held_means_soon),
-	KUNIT_CASE(copy_of_an_exact_sa),
+	KUNIT_CASE(copy_of_an_invalid_sa),
 	KUNIT_CASE(added_as_invalid_is_told),
 	KUNIT_CASE(converted_policy_is_told),
 	KUNIT_CASE(invalid_names_no_device),

@@ -152,6 +152,57 @@ goes_on_where_it_stopped()
 	check "the flow sends again" pings "$PACKET"
 }
 
+# --- a software policy that names an SA on the NIC
+
+# What strongSwan does where it may use hardware, and the NIC refuses the policy: it adds
+# the policy in software, and never looks at the SA again.
+named_policy() # add|update [WORDS...]
+{
+	find_sa left "$PACKET"
+	# shellcheck disable=SC2086 # words, on purpose
+	ctl left policy "$1" src "$ADDR_left/$PREFIX" dst "$ADDR_right/$PREFIX" ${UPSPEC:-} dir out \
+		priority 100 "${@:2}" tmpl "${SA[@]}" reqid "$PACKET" mode "$MODE" \
+		level required
+}
+
+on_nic() { sa_is left "$PACKET" out '.state == "valid" and .offload.mode == "packet"'; }
+
+# The policies of the flow, by protocol: which are on the NIC.
+offloaded_policies()
+{
+	spd left | jq -c '[.[] | select(.dir == "out" and (.tmpls[]?.reqid == '"$PACKET"')) |
+		[.proto // "any", .offload.dev // "no"]] | sort'
+}
+
+follows_its_policy()
+{
+	local before
+
+	UPSPEC='proto udp' named_policy add offload packet dev nic0 || return
+	note "$(offloaded_policies)"
+	before=$(sent_by "$PACKET")
+	check "2: a policy that is there is refused" refused named_policy add
+	check "2: and leaves the SA on the NIC" on_nic
+	listen left sa
+	check "2: a software policy names the SA" named_policy update
+	check "2: the SA is in software, too" sa_is left "$PACKET" out \
+		'.state == "valid" and (.offload | not) and (.invalid | not)'
+	check "2: the listeners hear of it" wait_for 5 at_least 1 heard_count \
+		'.event == "update-sa" and (.sa.offload | not)'
+	stop monitor
+	is "2: the other policy that names it is in software, too" \
+		"$(offloaded_policies | grep -c nic0)" 0
+	UPSPEC='proto udp' policy left delete "$PACKET" out
+	check "2: and the flow sends" pings "$PACKET"
+	more_than "2: after the NIC's last number" "$(sent_by "$PACKET")" "$before"
+	check "2: an offloaded policy that names an SA in software is refused" \
+		refused named_policy update offload packet dev nic0
+	check "and back" migrate left "$PACKET" out offload packet dev nic0 dir out
+	check "and back, the policy" policy left update "$PACKET" out
+	check "2: it is on the NIC" on_nic
+	check "the flow sends" pings "$PACKET"
+}
+
 # What a daemon does that knows no migration: it reads the SA, deletes it, and adds
 # it with what it has read. Packets go on meanwhile.
 copy_sa() # N out|in
@@ -411,6 +462,7 @@ flow_add tunnel v4 crypto && flow_add transport v6 crypto &&
 	flow_add tunnel v6 packet && flow_add tunnel v4 crypto ||
 	skip_all "the flows cannot be set up"
 goes_on_where_it_stopped
+follows_its_policy
 copies_of_a_key
 refusals
 by_hand

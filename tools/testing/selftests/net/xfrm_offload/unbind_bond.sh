@@ -144,12 +144,14 @@ released() { ip -n left link set nic0 nomaster; }
 
 # --- without one -----------------------------------------------------------
 
-# A bond without carrier does not lead to the peer: the key managers learn it when it has carrier again.
+# A bond without carrier does not lead to the peer: the key managers learn it when it has
+# carrier again.
 no_path() # WHAT
 {
 	check "6: $1: an UPDSA comes for every SA" \
 		wait_for 10 at_least 10 heard_count '.event == "update-sa" and .sa.invalid'
-	is "6: $1: no EXPIRE while no path leads to the peer" "$(heard_count '.event == "expire-sa"')" 0
+	is "6: $1: no EXPIRE while no path leads to the peer" \
+		"$(heard_count '.event == "expire-sa"')" 0
 	ip -n left link set nic1 up
 }
 
