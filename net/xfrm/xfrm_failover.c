@@ -18,6 +18,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_offload.h"
 
@@ -77,6 +78,9 @@ void xfrm_dev_suspend(struct net_device *dev)
 
 	xfrm_offload_end_batch(&deleted);
 	xfrm_offload_quiesce(dev);
+	if (trace_xfrm_suspended_enabled())
+		trace_xfrm_suspended(dev, xfrm_offload_count(&batch.states),
+				     xfrm_offload_count(&batch.policies), 0);
 	xfrm_offload_restage(&batch, &dev->xfrm_offloads.suspended,
 			     XFRM_STAGE_SUSPENDED, false);
 }
@@ -170,6 +174,21 @@ static void xfrm_failover_publish_state(struct net_device *dev,
 	spin_unlock_bh(&x->lock);
 }
 
+static void xfrm_failover_trace(const struct net_device *dev,
+				const struct xfrm_offload_batch *batch,
+				const struct xfrm_offload_batch *failed,
+				const struct xfrm_offload_batch *added)
+{
+	if (!trace_xfrm_restored_enabled())
+		return;
+
+	trace_xfrm_restored(dev, xfrm_offload_count(&batch->states),
+			    xfrm_offload_count(&batch->policies),
+			    xfrm_offload_count(&failed->states) +
+			    xfrm_offload_count(&failed->policies) +
+			    xfrm_offload_count(&added->states));
+}
+
 static void xfrm_failover_publish(struct net_device *dev,
 				  const struct xfrm_offload_kind *kind,
 				  struct xfrm_offload_batch *batch)
@@ -214,8 +233,9 @@ void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason)
 	xfrm_failover_add(dev, &xfrm_offload_policies, &batch, &failed);
 	if (xfrm_failover_failed_outbound(&failed))
 		xfrm_failover_fail_outbound(&batch, &added);
+	xfrm_failover_trace(dev, &batch, &failed, &added);
 	if (!hlist_empty(&failed.states) || !hlist_empty(&failed.policies))
-		xfrm_unbind_batch(&added, &failed, reason);
+		xfrm_unbind_batch(dev, &added, &failed, reason);
 
 	xfrm_failover_publish(dev, &xfrm_offload_policies, &batch);
 	xfrm_failover_publish(dev, &xfrm_offload_states, &batch);

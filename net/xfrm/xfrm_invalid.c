@@ -6,6 +6,7 @@
 
 #include <net/netlink.h>
 #include <net/xfrm.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_offload.h"
 #include "xfrm_hash.h"
@@ -42,6 +43,7 @@ void xfrm_state_go_invalid(struct xfrm_state *x,
 	smp_store_release(&x->km.state, XFRM_STATE_INVALID);
 	/* Its soft lifetime is over: no second soft EXPIRE. */
 	x->km.dying = 1;
+	trace_xfrm_sa_fenced(x, x->invalid.ifname, reason);
 
 	spin_lock(&net->xfrm.xfrm_state_lock);
 	if (!hlist_unhashed(&x->state_cache))
@@ -262,6 +264,7 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 {
 	switch (READ_ONCE(x->km.state)) {
 	case XFRM_STATE_INVALID:
+		trace_xfrm_sa_blocks(x, x->invalid.ifname, x->invalid.reason);
 		if (READ_ONCE(x->invalid.migrating) ||
 		    READ_ONCE(x->invalid.held))
 			return XFRM_STANDS | XFRM_STANDS_SOON;

@@ -30,6 +30,7 @@
 #include <net/l3mdev.h>
 #include <net/netns/generic.h>
 #include <net/xfrm.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_offload.h"
 
@@ -281,6 +282,7 @@ static bool xfrm_invalid_has_path(struct xfrm_state *x, struct xfrm_local *last)
 static void xfrm_invalid_expire(struct xfrm_state *x)
 {
 	WRITE_ONCE(x->invalid.held, false);
+	trace_xfrm_sa_expired(x, x->invalid.ifname, x->invalid.reason);
 	km_state_expired(x, 0, 0);
 }
 
@@ -364,6 +366,7 @@ static void xfrm_invalid_note(struct xfrm_state *x)
 	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOFFLOADUNBIND);
 	xfrm_invalid_audit(x);
 	km_state_notify(x, &c);
+	trace_xfrm_sa_told(x, x->invalid.ifname, x->invalid.reason);
 }
 
 /* Where the device took the path with it, what is above the device may not know

@@ -26,6 +26,7 @@
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
 #include <net/xfrm_migrate_state.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_hash.h"
 #include "xfrm_migrate.h"
@@ -646,11 +647,14 @@ int xfrm_migrate_begin(struct xfrm_state **x, struct xfrm_state **xc, int n,
  */
 void xfrm_migrate_end(struct xfrm_state **x, struct xfrm_state **xc, int n)
 {
-	int i;
+	int i, err;
 
-	for (i = 0; i < n; i++)
-		if (xfrm_migration_finish(x[i], xc[i]))
+	for (i = 0; i < n; i++) {
+		err = xfrm_migration_finish(x[i], xc[i]);
+		trace_xfrm_sa_migrated(x[i], xc[i], err);
+		if (err)
 			xfrm_state_delete(xc[i]);
+	}
 }
 
 /* If the migration made it INVALID, tell the key managers. */
@@ -761,6 +765,7 @@ int xfrm_migrate_state_run(struct xfrm_migration *mv, struct xfrm_state *x,
 	err = xfrm_migration_check(mv, x, xc);
 	if (!err) {
 		err = xfrm_migration_on(mv, x, xc);
+		trace_xfrm_sa_migrated(x, xc, err);
 		xfrm_audit_state_add(xc, err ? 0 : 1, true);
 		if (err)
 			xfrm_migration_give_up(x);

@@ -322,20 +322,40 @@ static int xfrm_offload_add_state(const struct xfrmdev_ops *ops,
 				  struct hlist_node *node,
 				  struct netlink_ext_ack *extack)
 {
-	return ops->xdo_dev_state_add(xfrm_offload_state_of(node), extack);
+	struct xfrm_state *x = xfrm_offload_state_of(node);
+	u64 began;
+	int err;
+
+	began = xfrm_driver_begin(x->xso.dev, "state_add", ntohl(x->id.spi));
+	err = ops->xdo_dev_state_add(x, extack);
+	xfrm_driver_end(x->xso.dev, "state_add", ntohl(x->id.spi), err, began);
+
+	return err;
 }
 
 static void xfrm_offload_delete_state(const struct xfrmdev_ops *ops,
 				      struct hlist_node *node)
 {
-	ops->xdo_dev_state_delete(xfrm_offload_state_of(node));
+	struct xfrm_state *x = xfrm_offload_state_of(node);
+	u64 began;
+
+	began = xfrm_driver_begin(x->xso.dev, "state_delete", ntohl(x->id.spi));
+	ops->xdo_dev_state_delete(x);
+	xfrm_driver_end(x->xso.dev, "state_delete", ntohl(x->id.spi), 0, began);
 }
 
 static void xfrm_offload_free_state(const struct xfrmdev_ops *ops,
 				    struct hlist_node *node)
 {
-	if (ops->xdo_dev_state_free)
-		ops->xdo_dev_state_free(xfrm_offload_state_of(node));
+	struct xfrm_state *x = xfrm_offload_state_of(node);
+	u64 began;
+
+	if (!ops->xdo_dev_state_free)
+		return;
+
+	began = xfrm_driver_begin(x->xso.dev, "state_free", ntohl(x->id.spi));
+	ops->xdo_dev_state_free(x);
+	xfrm_driver_end(x->xso.dev, "state_free", ntohl(x->id.spi), 0, began);
 }
 
 const struct xfrm_offload_kind xfrm_offload_states = {
@@ -398,21 +418,43 @@ static int xfrm_offload_add_policy(const struct xfrmdev_ops *ops,
 				   struct hlist_node *node,
 				   struct netlink_ext_ack *extack)
 {
-	return ops->xdo_dev_policy_add(xfrm_offload_policy_of(node), extack);
+	struct xfrm_policy *xp = xfrm_offload_policy_of(node);
+	u64 began;
+	int err;
+
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_add", xp->index);
+	err = ops->xdo_dev_policy_add(xp, extack);
+	xfrm_driver_end(xp->xdo.dev, "policy_add", xp->index, err, began);
+
+	return err;
 }
 
 static void xfrm_offload_delete_policy(const struct xfrmdev_ops *ops,
 				       struct hlist_node *node)
 {
-	if (ops->xdo_dev_policy_delete)
-		ops->xdo_dev_policy_delete(xfrm_offload_policy_of(node));
+	struct xfrm_policy *xp = xfrm_offload_policy_of(node);
+	u64 began;
+
+	if (!ops->xdo_dev_policy_delete)
+		return;
+
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_delete", xp->index);
+	ops->xdo_dev_policy_delete(xp);
+	xfrm_driver_end(xp->xdo.dev, "policy_delete", xp->index, 0, began);
 }
 
 static void xfrm_offload_free_policy(const struct xfrmdev_ops *ops,
 				     struct hlist_node *node)
 {
-	if (ops->xdo_dev_policy_free)
-		ops->xdo_dev_policy_free(xfrm_offload_policy_of(node));
+	struct xfrm_policy *xp = xfrm_offload_policy_of(node);
+	u64 began;
+
+	if (!ops->xdo_dev_policy_free)
+		return;
+
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_free", xp->index);
+	ops->xdo_dev_policy_free(xp);
+	xfrm_driver_end(xp->xdo.dev, "policy_free", xp->index, 0, began);
 }
 
 const struct xfrm_offload_kind xfrm_offload_policies = {
@@ -643,11 +685,17 @@ void xfrm_dev_leave(struct net_device *dev)
 void xfrm_dev_push_esn(struct xfrm_state *x)
 {
 	struct net_device *dev;
+	u64 began;
 
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
-	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn)
+	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn) {
+		began = xfrm_driver_begin(dev, "state_advance_esn",
+					  ntohl(x->id.spi));
 		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
+		xfrm_driver_end(dev, "state_advance_esn", ntohl(x->id.spi), 0,
+				began);
+	}
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(xfrm_dev_push_esn);

@@ -6,6 +6,7 @@
 #include <linux/netdevice.h>
 #include <linux/security.h>
 #include <linux/spinlock.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <net/netlink.h>
@@ -193,6 +194,36 @@ static inline int xfrm_policy_may_replace(const struct xfrm_policy *pol)
 	return security_xfrm_policy_delete(pol->security);
 }
 
+/* xfrm_trace.c */
+DECLARE_TRACEPOINT(xfrm_driver_begin);
+DECLARE_TRACEPOINT(xfrm_driver_end);
+
+u64 __xfrm_driver_begin(const struct net_device *dev, const char *call, u32 id);
+void __xfrm_driver_end(const struct net_device *dev, const char *call, u32 id,
+		       int err, u64 began);
+u32 xfrm_offload_count(const struct hlist_head *list);
+
+/* Around a callback of a driver: @call is its name without xdo_dev_, @id the SPI of
+ * the SA or the index of the policy. Returns 0 if nobody traces it.
+ */
+static inline u64 xfrm_driver_begin(const struct net_device *dev,
+				    const char *call, u32 id)
+{
+	if (tracepoint_enabled(xfrm_driver_begin) ||
+	    tracepoint_enabled(xfrm_driver_end))
+		return __xfrm_driver_begin(dev, call, id);
+
+	return 0;
+}
+
+static inline void xfrm_driver_end(const struct net_device *dev,
+				   const char *call, u32 id, int err,
+				   u64 began)
+{
+	if (began)
+		__xfrm_driver_end(dev, call, id, err, began);
+}
+
 /* xfrm_offload.c */
 extern spinlock_t xfrm_offload_lock;
 extern const struct xfrm_offload_kind xfrm_offload_states;
@@ -263,7 +294,8 @@ int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
 /* xfrm_unbind.c */
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason);
 void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex);
-void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
+void xfrm_unbind_batch(const struct net_device *dev,
+		       struct xfrm_offload_batch *batch,
 		       struct xfrm_offload_batch *suspended,
 		       enum xfrm_invalid_reason reason);
 

@@ -9,6 +9,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_offload.h"
 
@@ -35,6 +36,15 @@ static void xfrm_dev_note_use(struct xfrm_state *x, u64 packets)
 		WRITE_ONCE(x->curlft.use_time, now);
 }
 
+static void xfrm_dev_update_stats(struct net_device *dev, struct xfrm_state *x)
+{
+	u64 began;
+
+	began = xfrm_driver_begin(dev, "state_update_stats", ntohl(x->id.spi));
+	dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+	xfrm_driver_end(dev, "state_update_stats", ntohl(x->id.spi), 0, began);
+}
+
 /**
  * xfrm_dev_pull_stats - update an SA's counters from its driver
  * @x: offloaded SA
@@ -49,7 +59,7 @@ void xfrm_dev_pull_stats(struct xfrm_state *x)
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev && dev->xfrmdev_ops->xdo_dev_state_update_stats) {
-		dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_update_stats(dev, x);
 		xfrm_dev_note_use(x, packets);
 	}
 	rcu_read_unlock();
@@ -133,6 +143,22 @@ static u32 xfrm_unbind_window(const struct xfrm_state *x)
 			     : x->props.replay_window;
 }
 
+static int xfrm_unbind_ask(struct net_device *dev, struct xfrm_state *x,
+			   struct xfrm_dev_counters *final)
+{
+	u64 began;
+	int err;
+
+	if (!dev->xfrmdev_ops->xdo_dev_state_unbind)
+		return -EOPNOTSUPP;
+
+	began = xfrm_driver_begin(dev, "state_unbind", ntohl(x->id.spi));
+	err = dev->xfrmdev_ops->xdo_dev_state_unbind(dev, x, final);
+	xfrm_driver_end(dev, "state_unbind", ntohl(x->id.spi), err, began);
+
+	return err;
+}
+
 /* Stop the hardware of a fenced and drained SA and keep its numbers. With packet
  * offload the hardware keeps them; with crypto offload software does, and they
  * are always exact. May sleep; under RTNL unless @x was deleted.
@@ -147,21 +173,21 @@ static void xfrm_unbind_read_state(struct xfrm_state *x)
 		.window = xfrm_unbind_window(x),
 		.replay = replay,
 	};
-	int err = -EOPNOTSUPP;
 	u64 packets;
+	int err;
 
-	if (ops->xdo_dev_state_unbind)
-		err = ops->xdo_dev_state_unbind(dev, x, &final);
+	err = xfrm_unbind_ask(dev, x, &final);
 
 	spin_lock_bh(&x->lock);
 	packets = x->curlft.packets;
 	if (packet && ops->xdo_dev_state_update_stats)
-		ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_update_stats(dev, x);
 	if (packet && !err)
 		xfrm_replay_adopt(x, &final);
 	xfrm_dev_note_use(x, packets);
 	x->invalid.exact = !packet || !err;
 	xfrm_tail_stopped(x);
+	trace_xfrm_sa_stopped(x, dev->name, x->invalid.reason);
 	spin_unlock_bh(&x->lock);
 }
 
@@ -209,7 +235,7 @@ static void xfrm_offload_fence_state(struct net_device *dev,
 	if (ops->xdo_dev_state_update_stats &&
 	    !(x->xso.flags & XFRM_DEV_OFFLOAD_FLAG_ACQ)) {
 		rcu_read_lock();
-		ops->xdo_dev_state_update_stats(x);
+		xfrm_dev_update_stats(dev, x);
 		xfrm_dev_note_use(x, packets);
 		rcu_read_unlock();
 	}

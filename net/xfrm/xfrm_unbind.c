@@ -27,6 +27,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
+#include <trace/events/xfrm.h>
 
 #include "xfrm_offload.h"
 
@@ -75,6 +76,7 @@ VISIBLE_IF_KUNIT void xfrm_policy_unbind_convert(struct xfrm_policy *xp)
 	xp->xdo.ifindex = 0;
 	xp->xdo.converted = 1;
 	xp->xdo.type = XFRM_DEV_OFFLOAD_UNSPECIFIED;
+	trace_xfrm_policy_converted(xp, xp->xdo.dev->name);
 	spin_unlock_bh(&net->xfrm.xfrm_policy_lock);
 
 	atomic_inc(&xp->genid);
@@ -90,10 +92,42 @@ static void xfrm_unbind_tell_policy(struct xfrm_policy *xp)
 	km_policy_notify(xp, xfrm_policy_id2dir(xp->index), &c);
 }
 
+/* A trace of an unbind: what it is about, and then how long each step took. */
+static void xfrm_unbind_time(struct xfrm_unbind_times *times,
+			     enum xfrm_unbind_step step)
+{
+	u64 now;
+
+	if (likely(!times->last))
+		return;
+
+	now = ktime_get_ns();
+	times->ns[step] += now - times->last;
+	times->last = now;
+}
+
+static void xfrm_unbind_trace_begin(struct xfrm_unbind_times *times,
+				    const struct net_device *dev,
+				    const struct xfrm_offload_batch *batch,
+				    const struct xfrm_offload_batch *suspended,
+				    enum xfrm_invalid_reason reason)
+{
+	if (!trace_xfrm_unbind_begin_enabled() &&
+	    !trace_xfrm_unbind_end_enabled())
+		return;
+
+	times->states = xfrm_offload_count(&batch->states) +
+			xfrm_offload_count(&suspended->states);
+	times->policies = xfrm_offload_count(&batch->policies) +
+			  xfrm_offload_count(&suspended->policies);
+	trace_xfrm_unbind_begin(dev, reason, times->states, times->policies);
+	times->last = ktime_get_ns();
+}
+
 /* Steps 4 to 6. Suspended offloads are off the hardware already. */
 static void xfrm_unbind_finish(struct xfrm_offload_batch *batch,
 			       const struct xfrm_offload_kind *kind,
-			       bool suspended)
+			       bool suspended, struct xfrm_unbind_times *times)
 {
 	struct hlist_node *node, *tmp;
 
@@ -101,11 +135,14 @@ static void xfrm_unbind_finish(struct xfrm_offload_batch *batch,
 		hlist_del_init(node);
 		if (!suspended)
 			xfrm_offload_stop(node, kind);
+		xfrm_unbind_time(times, XFRM_STEP_STOP);
 		xfrm_offload_release(kind->xdo(node));
+		xfrm_unbind_time(times, XFRM_STEP_RECORD);
 		if (kind == &xfrm_offload_states)
 			xfrm_invalid_tell(xfrm_offload_state_of(node));
 		else
 			xfrm_unbind_tell_policy(xfrm_offload_policy_of(node));
+		xfrm_unbind_time(times, XFRM_STEP_TELL);
 		kind->put(node);
 		cond_resched();
 	}
@@ -134,27 +171,39 @@ static void xfrm_unbind_convert_all(struct hlist_head *policies)
 
 /**
  * xfrm_unbind_batch - run all steps for claimed offloads
+ * @dev: their device, for the trace; NULL if they are of several
  * @batch: offloads on the hardware
  * @suspended: offloads that xfrm_dev_suspend() took off it before
  * @reason: why, for the key managers
  *
  * Context: process, may sleep, under RTNL.
  */
-void xfrm_unbind_batch(struct xfrm_offload_batch *batch,
+void xfrm_unbind_batch(const struct net_device *dev,
+		       struct xfrm_offload_batch *batch,
 		       struct xfrm_offload_batch *suspended,
 		       enum xfrm_invalid_reason reason)
 {
+	struct xfrm_unbind_times times = {};
+
+	xfrm_unbind_trace_begin(&times, dev, batch, suspended, reason);
+
 	xfrm_unbind_fence_all(&batch->states, reason);
 	xfrm_unbind_fence_all(&suspended->states, reason);
+	xfrm_unbind_time(&times, XFRM_STEP_FENCE);
 	xfrm_unbind_convert_all(&batch->policies);
 	xfrm_unbind_convert_all(&suspended->policies);
+	xfrm_unbind_time(&times, XFRM_STEP_CONVERT);
 
 	synchronize_net();
+	xfrm_unbind_time(&times, XFRM_STEP_DRAIN);
 
-	xfrm_unbind_finish(batch, &xfrm_offload_states, false);
-	xfrm_unbind_finish(suspended, &xfrm_offload_states, true);
-	xfrm_unbind_finish(batch, &xfrm_offload_policies, false);
-	xfrm_unbind_finish(suspended, &xfrm_offload_policies, true);
+	xfrm_unbind_finish(batch, &xfrm_offload_states, false, &times);
+	xfrm_unbind_finish(suspended, &xfrm_offload_states, true, &times);
+	xfrm_unbind_finish(batch, &xfrm_offload_policies, false, &times);
+	xfrm_unbind_finish(suspended, &xfrm_offload_policies, true, &times);
+
+	if (times.last)
+		trace_xfrm_unbind_end(dev, reason, &times);
 }
 
 /**
@@ -181,7 +230,7 @@ VISIBLE_IF_KUNIT void xfrm_dev_unbind(struct net_device *dev,
 		xfrm_offload_claim(dev, &batch, &deleted);
 		xfrm_offload_restage(&dev->xfrm_offloads.suspended, &suspended,
 				     XFRM_STAGE_UNBINDING, false);
-		xfrm_unbind_batch(&batch, &suspended, reason);
+		xfrm_unbind_batch(dev, &batch, &suspended, reason);
 		xfrm_offload_end_batch(&deleted);
 	}
 
@@ -206,7 +255,8 @@ void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex)
 	if (dev)
 		xfrm_offload_claim_policies(dev, x, &batch);
 	if (!hlist_empty(&batch.policies))
-		xfrm_unbind_batch(&batch, &none, XFRM_INVALID_MIGRATED);
+		xfrm_unbind_batch(dev, &batch, &none,
+				  XFRM_INVALID_MIGRATED);
 	rtnl_unlock();
 }
 
@@ -325,12 +375,27 @@ static void xfrm_broken_work_fn(struct work_struct *work)
 		cond_resched();
 	}
 	if (!hlist_empty(&batch.states))
-		xfrm_unbind_batch(&batch, &none, XFRM_INVALID_DRIVER);
+		xfrm_unbind_batch(NULL, &batch, &none, XFRM_INVALID_DRIVER);
 
 	rtnl_unlock();
 }
 
 static DECLARE_WORK(xfrm_broken_work, xfrm_broken_work_fn);
+
+/* The device stays where it is meanwhile, or the report comes too late. */
+static void xfrm_unbind_trace_report(const struct xfrm_state *x,
+				     enum xfrm_invalid_reason reason)
+{
+	const struct net_device *dev;
+
+	if (!trace_xfrm_sa_reported_enabled())
+		return;
+
+	rcu_read_lock();
+	dev = READ_ONCE(x->xso.dev);
+	trace_xfrm_sa_reported(x, dev ? dev->name : "-", reason);
+	rcu_read_unlock();
+}
 
 /**
  * xfrm_dev_state_invalidate - report that an SA is broken on the hardware
@@ -349,6 +414,7 @@ void xfrm_dev_state_invalidate(struct xfrm_state *x,
 {
 	if (cmpxchg(&x->broken, XFRM_INVALID_UNSPEC, reason))
 		return;
+	xfrm_unbind_trace_report(x, reason);
 
 	/* The work fences crypto offload: its packets need hw_only too. */
 	if (x->xso.type == XFRM_DEV_OFFLOAD_PACKET)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Why a packet was dropped, as dropwatch, perf and tracefs show it: the reason of
-# skb:kfree_skb. KUnit (xfrm_drop) has the places that traffic reaches only by
-# chance, base_fixes those of fragments.
+# skb:kfree_skb. What happened to SAs and policies: the events of xfrm. KUnit
+# (xfrm_drop, xfrm_trace) has what traffic reaches only by chance, base_fixes the
+# reason of fragments.
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$(dirname "$0")/lib/trace.sh"
@@ -165,13 +166,106 @@ no_memory()
 }
 
 
+# --- tracepoints of xfrm ------------------------------------------------------------
+
+has() { check "$1" traced "$2"; } # WHAT REGEX
+
+# The first event that matches A is before the first that matches B, and so on.
+in_order() # REGEX...
+{
+	local regex at last=0
+
+	for regex; do
+		at=$(trace_lines | grep -nE -m 1 -e "$regex" | cut -d : -f 1)
+		((at > last)) || { note "$regex: at '$at', after $last"; return 1; }
+		last=$at
+	done
+}
+
+# Of each callback the end follows the beginning, without an error.
+paired()
+{
+	trace_lines | awk '
+		$1 == "xfrm_driver_begin:" { open[$2, $3, $4]++; ++n }
+		$1 == "xfrm_driver_end:" {
+			if (!open[$2, $3, $4]-- || $5 != "err=0")
+				bad = 1
+			--n
+		}
+		END { exit bad || n || !NR }'
+}
+
+once_each() # N EVENT REGEX
+{
+	is "$2 $3: $1" "$(trace_count "^$2: .*$3")" "$1"
+}
+
+device_down()
+{
+	local dev='dev=nic0 reason=device-down' step sa call
+
+	flow_of transport v4 packet || return
+	find_sa left "$N"
+	sa="src=$ADDR_left dst=$ADDR_right proto=50 spi=0x0000${SPI#0x} reqid=$N dir=out $dev"
+	trace_on xfrm
+	trace_clear
+	take_away down || return
+	has "an unbind begins" "^xfrm_unbind_begin: $dev states=2 policies=2$"
+	has "it ends" "^xfrm_unbind_end: $dev states=2 policies=2 fence_ns="
+	# The clock of a guest may be too coarse for the others.
+	for step in fence_ns= convert_ns= drain_ns= stop_ns=[1-9] record_ns= tell_ns=; do
+		has "it says how long its step took: ${step%=*}" "^xfrm_unbind_end: .* $step"
+	done
+	has "the SA is fenced" "^xfrm_sa_fenced: $sa exact=0$"
+	has "the hardware told its numbers" "^xfrm_sa_stopped: $sa exact=1$"
+	has "it is told" "^xfrm_sa_told: $sa exact=1$"
+	once_each 2 xfrm_policy_converted dev=nic0
+	for call in state_unbind state_delete state_free policy_delete policy_free; do
+		once_each 2 xfrm_driver_end "call=$call "
+	done
+	check "each callback that begins ends" paired
+	check "the steps are in order" in_order ^xfrm_unbind_begin ^xfrm_sa_fenced \
+		^xfrm_policy_converted 'begin: .* call=state_unbind' \
+		^xfrm_sa_stopped 'begin: .* call=state_delete' \
+		'begin: .* call=state_free' ^xfrm_sa_told \
+		'begin: .* call=policy_delete' ^xfrm_unbind_end
+	left_sends "$N"
+	has "a packet finds it, and no other" "^xfrm_sa_blocks: $sa exact=1$"
+	check "its expiry, when there is a path" wait_for 5 \
+		traced "^xfrm_sa_expired: $sa exact=1$"
+	check "no key is in any event" refused traced "${KEY:2:12}"
+	give_back down
+}
+
+broken_sa()
+{
+	flow_of transport v4 packet || return
+	trace_clear
+	take_away broken || return
+	has "the driver reports an SA" "^xfrm_sa_reported: .* reqid=$N .* dev=nic0 reason=driver"
+	has "and it is unbound" '^xfrm_unbind_end: dev=- reason=driver states=2 policies=0'
+}
+
+migrated()
+{
+	flow_of transport v4 packet || return
+	policy left delete "$N" out || return
+	find_sa left "$N"
+	trace_clear
+	ctl left state migrate "${SA[@]}" to software || return
+	has "a migration" "^xfrm_sa_migrated: dst=$ADDR_right proto=50 spi=0x0000${SPI#0x} reqid=$N new_dst=$ADDR_right new_reqid=$N new_ifindex=0 err=0$"
+	has "the old SA" "^xfrm_sa_fenced: .* reason=migrated"
+	trace_off xfrm
+}
+
 tap_header
 begin
 trace_begin || skip_all "needs tracefs (CONFIG_EVENT_TRACING)"
 trace_on skb/kfree_skb || skip_all "needs skb:kfree_skb"
 hosts_up || skip_all "the hosts are not up"
 for part in "flow_of transport v4 none" inbound outbound \
-	"flow_of transport v4 packet" by_another_device changed no_memory queued; do
+	"flow_of transport v4 packet" by_another_device changed no_memory queued \
+	device_down broken_sa migrated; do
 	# shellcheck disable=SC2086 # words, on purpose
 	$part || not_ok "$part: set-up"
 done
