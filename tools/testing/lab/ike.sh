@@ -133,6 +133,15 @@ ran() { # JSON OFFLOADED-REGEX
 
 clear_of() { get "$1" '.clear_nic + .clear_back'; } # JSON
 
+# Where the daemon itself gives up its policies, when it does so differs by a part of a second from run to run: then a
+# second's requests and replies are no difference. None stays none.
+no_more_clear() { # ROW MINE OTHER
+	local load=100
+
+	[[ $1 != *' load='* ]] || { load=${1##* load=}; load=${load%% *}; }
+	[ "$2" -le $(($3 > 0 ? $3 + 2 * load : 0)) ]
+}
+
 # null is never.
 no_later() { # JSON CONTROL MILLISECONDS
 	jq -en --argjson a "$1" --argjson b "$2" --argjson more "$3" '
@@ -156,7 +165,7 @@ judge() { # ROW
 		return
 	}
 	if [ -z "$trap" ]; then
-		check "$row: no more in clear than without offload" test "$(clear_of "$mine")" -le "$(clear_of "$other")"
+		check "$row: no more in clear than without offload" no_more_clear "$row" "$(clear_of "$mine")" "$(clear_of "$other")"
 	fi
 	check "$row: an answer no later than 1 s after one without offload" no_later "$mine" "$other" 1000
 	[ "$(get "$other" .alive)" -lt 2 ] ||
