@@ -165,6 +165,15 @@ on_host_tree() { # PART
 	(cd "$tree" && typed bash -eu "$1.typed" </dev/null) && [ -x "$tree/tools/testing/selftests/drivers/net/hw/xfrm_offload/xfrmctl" ]
 }
 
+# In a tree with our series: of the prepared one, what ynl is built from.
+on_host_ynl() { # PART
+	rm -rf "$tree"
+	mkdir "$tree"
+	tar -C "$BUILD/linux" -c --exclude=libynl.a --exclude='*.o' MAINTAINERS include/uapi tools/net/ynl \
+		Documentation/netlink | tar -C "$tree" -x || return
+	(cd "$tree" && typed bash -eu "$1.typed" </dev/null) && [ -f "$tree/tools/net/ynl/libynl.a" ]
+}
+
 # In the prepared tree itself, because they write elsewhere.
 on_host_beside() { # PART
 	local before

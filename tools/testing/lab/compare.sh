@@ -82,6 +82,16 @@ unregistered() {
 	[[ $(fact unregister_ms) == never ]] && echo "hangs" || echo "after $(fact unregister_ms) ms"
 }
 
+# What describes the messages of our kernel has to hold for those of the stock core, too.
+described() {
+	local log=$results/ynl.log
+
+	say "the messages of the stock core, by ynl"
+	"$LAB/boot.sh" --kernel "$BUILD/um-stock/linux" --mem 1G --time-limit 180 -- "$SELFTESTS/ynl.sh" >"$log" 2>&1 &&
+		! grep -q '^1\.\.0' "$log" ||
+		die "ynl and the stock core do not agree: $(grep -m 1 '^not ok' "$log" || tail -n 1 "$log"), see ${log#"$TOP"/}"
+}
+
 titles=(
 	"cleartext frames after the unplug"
 	"ESP frames that tshark verified"
@@ -96,6 +106,7 @@ titles=(
 )
 
 mkdir -p "$results"
+[ -n "$told_before" ] || described
 column stock "$BUILD/um-stock/linux" "the stock core"
 stock=("${COLUMN[@]}")
 column ours "$BUILD/um/linux" "our kernel"

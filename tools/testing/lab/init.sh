@@ -7,7 +7,7 @@ top='' cwd='' tty='' limit='' rows='' columns='' console='' off='' modules='' sh
 # shellcheck source=/dev/null
 . "$LAB_RUN/command"
 
-export PATH=$top/build/xfrmctl:$top/build/selftests:$top/build/linux/tools/testing/selftests/kselftest:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=$top/build/xfrmctl:$top/build/selftests:$top/build/linux/tools/testing/selftests/kselftest:$top/build/linux/tools/net/ynl:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 USER=root LOGNAME=root SHELL=/bin/bash OUT=/run/lab/out
 unset LAB_RUN
 # The host's root has no modules of ours.

@@ -144,6 +144,33 @@ gone_up() {
 }
 gone_seen() { same "the SA" "$(state_of 0x1002)" "192.0.2.2 valid software"; }
 
+# --- xfrm_netlink.rst, at the top of the kernel's tree
+
+linux_tree() { cd "${beds%/tools/testing/lab/*}/build/linux"; }
+
+ynl_lists_up() { sa_on_eth1 && ip link set eth1 down && linux_tree; }
+ynl_lists_seen() {
+	same "what is listed" "$(jq -c '.[] | [.id.spi, .invalid.ifname]' "$said")" "[$((0x1000)),\"eth1\"]"
+}
+
+ynl_asks_up() { machine eth1 && linux_tree; }
+ynl_asks_seen() {
+	same "SAs" "$(xfrmctl -j state list)" '[]' && grep -q c0000203000000000000000000000000 "$said"
+}
+
+ynl_listens_up() {
+	sa_on_eth1 && linux_tree || return
+	# Once it has subscribed: bit 3 of the groups that /proc/net/netlink shows.
+	{
+		until_true listens_to_sas
+		ip link set eth1 down
+	} &
+}
+listens_to_sas() { awk '$2 == 6 && substr($4, 8) ~ /[4-7c-f]/ { n++ } END { exit !n }' /proc/net/netlink; }
+ynl_listens_seen() {
+	same "what it hears" "$(jq -c '.[] | [.name, .msg.invalid.reason]' "$said")" '["updsa-ntf","dev-down"]'
+}
+
 # --- the conformance suite, as a vendor types it: in the tree that the host built it in
 
 # How much of it: the NIC of the tests has room for 32 SAs, and nobody has all day.
