@@ -7,6 +7,7 @@
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$LIB/stress.sh" # its load
+. "$LIB/ynl.sh"
 
 declare -r NEW_END=10.9.0.3
 
@@ -15,14 +16,21 @@ IN_SOFTWARE=1 CRYPTO=2 PACKET=3 SILENT=4
 
 migrate_with_policy() # N
 {
-	local said
+	local said address
 
 	flow "$1"
-	step "left: XFRM_MSG_MIGRATE: flow $1 from $END_left to $NEW_END"
-	said=$(on left python3 "$LIB/migrate_raw.py" policy "$ADDR_left" \
-		"$ADDR_right" "$END_left" "$END_right" "$NEW_END" "$END_right" "$1")
+	for address in "$ADDR_left" "$ADDR_right" "$END_left" "$END_right" "$NEW_END"; do
+		ynl_address "$address"
+	done >"$OUT/addresses"
+	said=$(ynl ask migrate "$(jq -Rnc --argjson n "$1" '[inputs] as [$src, $dst,
+		$left, $right, $new] | {sel: {saddr: $src, daddr: $dst, family: 2,
+		"prefixlen-s": 32, "prefixlen-d": 32}, dir: "out",
+		migrate: [{"old-daddr": $right, "old-saddr": $left,
+			"new-daddr": $right, "new-saddr": $new, proto: 50,
+			mode: "tunnel", reqid: $n, "old-family": 2,
+			"new-family": 2}]}' "$OUT/addresses")")
 	note "$said"
-	[[ $said == OK* ]]
+	[[ $said == null ]]
 }
 
 moved_sa() { echo ".reqid == $1 and .src == \"$NEW_END\" and .state == \"valid\""; } # N
@@ -91,11 +99,13 @@ does_not_go_on() # N
 tap_header
 begin
 need udp_flood
+need_ynl
 cables_up && capture_cable nic && capture_patch back && hosts_up &&
 	ip -n left addr add "$NEW_END/32" dev lo &&
 	ip -n right route add "$NEW_END/32" via 192.168.1.1 dev nic0 &&
 	flow_add tunnel v4 none && flow_add tunnel v4 crypto &&
-	flow_add tunnel v4 packet && flow_add tunnel v4 packet ||
+	flow_add tunnel v4 packet && flow_add tunnel v4 packet &&
+	ynl_start left ||
 	skip_all "the hosts cannot be set up"
 # shellcheck disable=SC2046 # words, on purpose
 start flood-left left ready udp_flood 1 $(ends_of left right 1 2 3 4)
