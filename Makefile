@@ -13,7 +13,7 @@ help: ## this list
 demo: check kernel tool ## pull a NIC with packet-offloaded IPsec under load, watch the wires (from nothing: about 15 minutes)
 	@$(LAB)/demo.sh
 
-test: check kernel tool ## all tests, or one: make test T=NAME
+test: check kernel tool $(if $(IPROUTE2),ip stock) ## all tests, or one: make test T=NAME
 	@$(LAB)/run-tests.sh $(T)
 
 test-smp: check kernel-smp tool ## races on 2 CPUs under QEMU, or one test: make test-smp T=NAME SEED=N ROUNDS=N
@@ -62,6 +62,9 @@ stock: tree # the kernel that `make compare` holds ours against
 tool: tree ## build xfrmctl: build/xfrmctl/xfrmctl
 	@$(LAB)/tool.sh
 
+ip: setup ## build ip with patches/iproute2 from a tree of iproute2: make ip IPROUTE2=DIR
+	@$(LAB)/ip.sh
+
 test-releases: check kernel tool ## set-up, the demo's story and some tests on clean trees of Debian 12 and 13, or one: R=trixie
 	@$(LAB)/releases.sh $(R)
 
@@ -89,4 +92,4 @@ style: kernel ## checkpatch, sparse, W=1, kernel-doc, shellcheck, mandoc and Sph
 clean: ## remove build/
 	@$(LAB)/clean.sh
 
-.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool test-releases test-ike check-all bases refresh series pages style clean
+.PHONY: help mutants commands demo test test-smp compare model shell check setup tree kernel kernel-smp drivers configs stock tool ip test-releases test-ike check-all bases refresh series pages style clean

@@ -266,11 +266,14 @@ static bool parse_one(struct args *a, struct vocabulary *all,
 {
 	struct vocabulary *voc;
 	const struct keyword *kw = find(all, a->word[0], &voc);
+	const struct keyword *first = kw;
 	u64 bit;
 
 	if (!kw)
 		return false;
-	bit = 1ULL << (kw - voc->words);
+	while (first->synonym)
+		first--;
+	bit = 1ULL << (first - voc->words);
 	if (voc->seen & bit && !kw->repeats && again == AGAIN_ENDS)
 		return false;
 	if (voc->seen & bit && !kw->repeats)

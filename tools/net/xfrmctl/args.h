@@ -58,6 +58,7 @@ struct args {
  * @max: the highest number
  * @names: the words that the value may have
  * @repeats: may stand more than once
+ * @synonym: means the same as the keyword before it
  */
 struct keyword {
 	const char *word;
@@ -66,6 +67,7 @@ struct keyword {
 	u64 max;
 	const struct name *names;
 	bool repeats;
+	bool synonym;
 };
 
 /**
@@ -73,7 +75,7 @@ struct keyword {
  * @words: at most 64, ends with an entry without word; NULL ends an array of
  *	vocabularies
  * @obj: passed to each parse function
- * @seen: bit n set: @words[n] was read
+ * @seen: bit n set: @words[n], or a synonym of it, was read
  */
 struct vocabulary {
 	const struct keyword *words;

@@ -202,8 +202,10 @@ static void print_large(const struct xfrm_replay_state_esn *rs)
 	       "\t replay_window %u, bitmap-length %u\n",
 	       rs->seq_hi, rs->seq, rs->oseq_hi, rs->oseq, rs->replay_window,
 	       rs->bmp_len);
+	/* The highest word first, as a number is written. */
 	for (u32 i = 0; i < rs->bmp_len; i++)
-		printf("%s%08x%s", i % 8 ? " " : "\t ", rs->bmp[i],
+		printf("%s%08x%s", i % 8 ? " " : "\t ",
+		       rs->bmp[rs->bmp_len - 1 - i],
 		       i % 8 == 7 || i + 1 == rs->bmp_len ? "\n" : "");
 }
 

@@ -11,6 +11,7 @@
 #include "offload.h"
 #include "selector.h"
 #include "state.h"
+#include "xfrmctl.h"
 
 /**
  * struct migrate_args - a migration as it was given
@@ -98,10 +99,13 @@ static const struct keyword words[] = {
 	{ .word = "update-h2h-sel", arg_true, MIGRATE(h2h) },
 	{ .word = "no-encap", arg_true, MIGRATE(no_encap) },
 	{ .word = "no-offload", arg_true, MIGRATE(no_offload) },
+	{ .word = "nat-keepalive", arg_opt_u32, MIGRATE(keepalive),
+	  UINT32_MAX },
 	{ .word = "nat-keepalive-interval", arg_opt_u32, MIGRATE(keepalive),
-	  UINT32_MAX },
+	  UINT32_MAX, .synonym = true },
+	{ .word = "mtimer-thresh", arg_opt_u32, MIGRATE(mapping), UINT32_MAX },
 	{ .word = "mapping-threshold", arg_opt_u32, MIGRATE(mapping),
-	  UINT32_MAX },
+	  UINT32_MAX, .synonym = true },
 	{ .word = "to", arg_to },
 	{ }
 };
@@ -112,6 +116,15 @@ static void exclude(const struct args *a, bool one, const char *first,
 	if (one && other)
 		usage_error(a, "\"%s\" and \"%s\" contradict each other", first,
 			    second);
+}
+
+/* Of the vocabularies behind those of the SA's name and mark. */
+static bool any_new(const struct vocabulary *voc)
+{
+	for (voc += 2; voc->words; voc++)
+		if (voc->seen)
+			return true;
+	return false;
 }
 
 static void parse(struct args *a, struct migrate_args *m)
@@ -135,6 +148,8 @@ static void parse(struct args *a, struct migrate_args *m)
 	exclude(a, m->device, "to dev", m->offload.set, "offload");
 	exclude(a, m->encap.set, "encap", m->no_encap, "no-encap");
 	exclude(a, m->has_sel, "new-sel", m->h2h, "update-h2h-sel");
+	if (!any_new(voc))
+		usage_error(a, "what is new of the SA is missing");
 }
 
 /* --- what the SA has, for all that is not given --------------------------- */
@@ -277,27 +292,29 @@ int state_migrate(struct args *a)
 
 /* --- what is told ------------------------------------------------------------ */
 
-static const char *direction(const struct attrs *t)
+static bool marked(const struct migrate_state *um)
 {
-	const u8 *dir = attr_data(t, XFRMA_SA_DIR, sizeof(*dir));
-
-	return dir ? name_of(sa_dir_names, *dir) : NULL;
+	return um->old_mark.v || um->old_mark.m;
 }
 
 void migrate_print(const struct migrate_state *um, const struct attrs *t)
 {
-	const char *dir = direction(t);
-
-	printf("dst %s proto %s spi 0x%08x\n",
+	printf("dst %s proto %s spi 0x%08x",
 	       address_text(um->id.family, &um->id.daddr),
 	       name_or_number(sa_proto_names, um->id.proto), ntohl(um->id.spi));
-	printf("\tnew src %s dst %s reqid %u%s%s\n",
+	if (marked(um))
+		printf(" mark %#x/%#x", um->old_mark.v, um->old_mark.m);
+	printf("\n\tnew src %s dst %s reqid %u\n",
 	       address_text(um->new_family, &um->new_saddr),
-	       address_text(um->new_family, &um->new_daddr), um->new_reqid,
-	       dir ? " dir " : "", dir ? dir : "");
+	       address_text(um->new_family, &um->new_daddr), um->new_reqid);
 	marks_print(t);
 	encap_print(t, um->new_family);
-	offload_print(t, NULL);
+	offload_print(t, true);
+	numbers_print(t);
+	if (sa_dir(t))
+		printf("\tdir %s\n", sa_dir(t));
+	if (um->flags & MIGRATE_STATE_CLEAR_OFFLOAD)
+		puts("\tno-offload");
 	fputs("\tsel ", stdout);
 	selector_print(&um->new_sel);
 	putchar('\n');
@@ -305,18 +322,111 @@ void migrate_print(const struct migrate_state *um, const struct attrs *t)
 
 void migrate_json(const struct migrate_state *um, const struct attrs *t)
 {
-	const char *dir = direction(t);
-
+	json_string("dst", address_text(um->id.family, &um->id.daddr));
 	json_string("proto", name_or_number(sa_proto_names, um->id.proto));
 	json_number("spi", ntohl(um->id.spi));
-	json_string("dst", address_text(um->id.family, &um->id.daddr));
+	if (marked(um))
+		mark_json("old_mark", &um->old_mark);
 	json_string("new_src", address_text(um->new_family, &um->new_saddr));
 	json_string("new_dst", address_text(um->new_family, &um->new_daddr));
 	json_number("new_reqid", um->new_reqid);
-	if (dir)
-		json_string("dir", dir);
 	marks_json(t);
 	encap_json(t, um->new_family);
-	offload_json(t, NULL);
+	offload_json(t, true);
+	numbers_json(t);
+	if (sa_dir(t))
+		json_string("dir", sa_dir(t));
+	if (um->flags & MIGRATE_STATE_CLEAR_OFFLOAD)
+		json_bool("no_offload", true);
 	selector_json("sel", &um->new_sel);
+}
+
+static void one_migrated(const struct xfrm_user_migrate *um)
+{
+	const char *old_src = address_text(um->old_family, &um->old_saddr);
+	const char *old_dst = address_text(um->old_family, &um->old_daddr);
+	const char *new_src = address_text(um->new_family, &um->new_saddr);
+	const char *new_dst = address_text(um->new_family, &um->new_daddr);
+	const char *proto = name_or_number(sa_proto_names, um->proto);
+
+	if (!options.json) {
+		printf("\told src %s dst %s proto %s reqid %u ", old_src, old_dst,
+		       proto, um->reqid);
+		printf("mode %s\n\tnew src %s dst %s\n",
+		       name_or_number(mode_names, um->mode), new_src, new_dst);
+		return;
+	}
+	json_open(NULL, '{');
+	json_string("old_src", old_src);
+	json_string("old_dst", old_dst);
+	json_string("proto", proto);
+	json_number("reqid", um->reqid);
+	json_string("mode", name_or_number(mode_names, um->mode));
+	json_string("new_src", new_src);
+	json_string("new_dst", new_dst);
+	json_close('}');
+}
+
+/* The message has an attribute of this type for each of them. */
+static int read_migrated(const struct nlattr *attr, void *data)
+{
+	struct xfrm_user_migrate um;
+
+	(void)data;
+	if (mnl_attr_get_type(attr) != XFRMA_MIGRATE ||
+	    mnl_attr_get_payload_len(attr) < sizeof(um))
+		return MNL_CB_OK;
+	memcpy(&um, mnl_attr_get_payload(attr), sizeof(um));
+	one_migrated(&um);
+	return MNL_CB_OK;
+}
+
+static void show_kmaddress(const struct attrs *t)
+{
+	const struct xfrm_user_kmaddress *k =
+		attr_data(t, XFRMA_KMADDRESS, sizeof(*k));
+	const char *local, *remote;
+
+	if (!k)
+		return;
+	local = address_text(k->family, &k->local);
+	remote = address_text(k->family, &k->remote);
+	if (!options.json) {
+		printf("\tkmaddress local %s remote %s\n", local, remote);
+		return;
+	}
+	json_open("kmaddress", '{');
+	json_string("local", local);
+	json_string("remote", remote);
+	json_close('}');
+}
+
+void migrate_policy_show(const struct nlmsghdr *nlh)
+{
+	const struct xfrm_userpolicy_id *id = mnl_nlmsg_get_payload(nlh);
+	const struct xfrm_userpolicy_type *pt;
+	const char *dir = name_or_number(policy_dir_names, id->dir);
+	const char *ptype;
+	struct attrs t;
+
+	attrs_read(&t, nlh, sizeof(*id));
+	pt = attr_data(&t, XFRMA_POLICY_TYPE, sizeof(*pt));
+	ptype = name_or_number(ptype_names, pt ? pt->type : 0);
+	if (options.json) {
+		selector_json("sel", &id->sel);
+		json_string("dir", dir);
+		json_string("ptype", ptype);
+		json_open("migrated", '[');
+	} else {
+		selector_print(&id->sel);
+		printf("\n\tdir %s ptype %s\n", dir, ptype);
+	}
+	mnl_attr_parse(nlh, sizeof(*id), read_migrated, NULL);
+	if (options.json)
+		json_close(']');
+	show_kmaddress(&t);
+	if (options.json)
+		encap_json(&t, id->sel.family);
+	else
+		encap_print(&t, id->sel.family);
 }

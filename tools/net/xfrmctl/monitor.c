@@ -215,6 +215,14 @@ static void show_migrate(const struct nlmsghdr *nlh, size_t header, bool keys)
 	migrate_print(&um, &t);
 }
 
+static void show_migrate_policy(const struct nlmsghdr *nlh, size_t header,
+				bool keys)
+{
+	(void)header;
+	(void)keys;
+	migrate_policy_show(nlh);
+}
+
 /* What each message is called, and how it is shown. */
 static const struct event {
 	u16 type;
@@ -247,6 +255,8 @@ static const struct event {
 	  sizeof(struct xfrm_user_acquire), show_acquire },
 	{ XFRM_MSG_REPORT, "report ", "report",
 	  sizeof(struct xfrm_user_report), show_report },
+	{ XFRM_MSG_MIGRATE, "Migrated ", "migrate-policy",
+	  sizeof(struct xfrm_userpolicy_id), show_migrate_policy },
 	{ MSG_MIGRATE_STATE, "Migrated ", "migrate-sa",
 	  sizeof(struct migrate_state), show_migrate },
 	{ }

@@ -83,18 +83,22 @@ static const char *offload_mode(const struct xfrm_user_offload *xuo)
 	return xuo->flags & XFRM_OFFLOAD_PACKET ? "packet" : "crypto";
 }
 
-void offload_print(const struct attrs *t, const char *dir)
+/* @dir: it has a direction of its own. That of a policy's is the policy's. */
+void offload_print(const struct attrs *t, bool dir)
 {
 	const struct xfrm_user_offload *xuo =
 		attr_data(t, XFRMA_OFFLOAD_DEV, sizeof(*xuo));
 
-	if (xuo)
-		printf("\tcrypto offload parameters: dev %s dir %s mode %s\n",
-		       device_name(xuo->ifindex), dir ? dir : offload_dir(xuo),
-		       offload_mode(xuo));
+	if (!xuo)
+		return;
+	printf("\t%s offload parameters: dev %s ", offload_mode(xuo),
+	       device_name(xuo->ifindex));
+	if (dir)
+		printf("dir %s ", offload_dir(xuo));
+	printf("mode %s\n", offload_mode(xuo));
 }
 
-void offload_json(const struct attrs *t, const char *dir)
+void offload_json(const struct attrs *t, bool dir)
 {
 	const struct xfrm_user_offload *xuo =
 		attr_data(t, XFRMA_OFFLOAD_DEV, sizeof(*xuo));
@@ -104,7 +108,8 @@ void offload_json(const struct attrs *t, const char *dir)
 	json_open("offload", '{');
 	json_string("dev", device_name(xuo->ifindex));
 	json_number("ifindex", xuo->ifindex);
-	json_string("dir", dir ? dir : offload_dir(xuo));
+	if (dir)
+		json_string("dir", offload_dir(xuo));
 	json_string("mode", offload_mode(xuo));
 	json_close('}');
 }

@@ -30,8 +30,8 @@ void offload_put_policy(const struct args *a, struct request *req,
 			const struct offload_args *off);
 
 /* @dir is the policy's direction; NULL for an SA, whose flags tell it. */
-void offload_print(const struct attrs *t, const char *dir);
-void offload_json(const struct attrs *t, const char *dir);
+void offload_print(const struct attrs *t, bool dir);
+void offload_json(const struct attrs *t, bool dir);
 
 /* Why an SA is INVALID, and whether it can be carried on. */
 bool invalid_there(const struct attrs *t);

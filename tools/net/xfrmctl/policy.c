@@ -159,7 +159,8 @@ static bool policy_of_socket(const struct policy *pol)
 
 static const char *direction(const struct policy *pol)
 {
-	return name_or_number(policy_dir_names, pol->info.dir % 4);
+	return name_or_number(policy_dir_names,
+			      pol->info.dir % XFRM_POLICY_MAX);
 }
 
 static void print_flags(u8 flags)
@@ -196,9 +197,10 @@ void policy_print(const struct policy *pol)
 	print_head(pol);
 	if (options.stats)
 		lifetime_print(&pol->info.lft, &pol->info.curlft);
-	tmpls_print(&pol->t);
 	marks_print(&pol->t);
-	offload_print(&pol->t, direction(pol));
+	tmpls_print(&pol->t);
+	offload_print(&pol->t, false);
+	if_id_print(&pol->t);
 }
 
 /* The members of an object that the caller opened. */
@@ -217,7 +219,7 @@ void policy_json(const struct policy *pol)
 	json_flags("flags", policy_flag_names, i->flags);
 	tmpls_json(&pol->t);
 	marks_json(&pol->t);
-	offload_json(&pol->t, direction(pol));
+	offload_json(&pol->t, false);
 	lifetime_json(&i->lft, &i->curlft);
 }
 

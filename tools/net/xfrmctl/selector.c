@@ -152,10 +152,10 @@ const struct keyword mark_words[] = {
 	{ }
 };
 
-/* "ip" knows the mark of outgoing packets by its older word only. */
+/* ip says "output-mark" for a new SA, and "set-mark" where one migrates. */
 const struct keyword set_mark_words[] = {
 	{ .word = "output-mark", arg_mark },
-	{ .word = "set-mark", arg_mark },
+	{ .word = "set-mark", arg_mark, .synonym = true },
 	{ }
 };
 
@@ -191,25 +191,35 @@ static u32 set_mark_mask(const struct attrs *t)
 	return mask ? *mask : UINT32_MAX;
 }
 
+/* On one line, as ip prints them. */
 void marks_print(const struct attrs *t)
 {
 	const struct xfrm_mark *mark = attr_data(t, XFRMA_MARK, sizeof(*mark));
 	const u32 *set = attr_u32(t, XFRMA_SET_MARK);
-	const u32 *if_id = attr_u32(t, XFRMA_IF_ID);
 
+	if (!mark && !set)
+		return;
+	putchar('\t');
 	if (mark)
-		printf("\tmark 0x%x/0x%x\n", mark->v, mark->m);
+		printf("mark %#x/%#x%s", mark->v, mark->m, set ? " " : "");
 	if (set)
-		printf("\toutput-mark 0x%x/0x%x\n", *set, set_mark_mask(t));
-	if (if_id)
-		printf("\tif_id 0x%x\n", *if_id);
+		printf("output-mark 0x%x/0x%x", *set, set_mark_mask(t));
+	putchar('\n');
 }
 
-static void json_mark(const char *key, u32 v, u32 m)
+void if_id_print(const struct attrs *t)
+{
+	const u32 *if_id = attr_u32(t, XFRMA_IF_ID);
+
+	if (if_id)
+		printf("\tif_id %#x\n", *if_id);
+}
+
+void mark_json(const char *key, const struct xfrm_mark *mark)
 {
 	json_open(key, '{');
-	json_hex("value", v);
-	json_hex("mask", m);
+	json_hex("value", mark->v);
+	json_hex("mask", mark->m);
 	json_close('}');
 }
 
@@ -220,9 +230,10 @@ void marks_json(const struct attrs *t)
 	const u32 *if_id = attr_u32(t, XFRMA_IF_ID);
 
 	if (mark)
-		json_mark("mark", mark->v, mark->m);
+		mark_json("mark", mark);
 	if (set)
-		json_mark("output_mark", *set, set_mark_mask(t));
+		mark_json("output_mark", &(struct xfrm_mark){
+				  .v = *set, .m = set_mark_mask(t) });
 	if (if_id)
 		json_hex("if_id", *if_id);
 }

@@ -71,7 +71,9 @@ void set_mark_put(struct request *req, const struct mark_args *mark);
 void if_id_put(struct request *req, const struct opt_u32 *if_id);
 
 void marks_print(const struct attrs *t);
+void if_id_print(const struct attrs *t);
 void marks_json(const struct attrs *t);
+void mark_json(const char *key, const struct xfrm_mark *mark);
 
 /* A selector: which packets a policy or an SA is for. */
 

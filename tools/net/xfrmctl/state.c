@@ -40,31 +40,45 @@ static const struct {
 	const char *text;
 	const char *json;
 } numbers[] = {
+	{ XFRMA_NAT_KEEPALIVE_INTERVAL, "nat-keepalive", "nat_keepalive" },
+	{ XFRMA_MTIMER_THRESH, "mtimer-thresh", "mtimer_thresh" },
 	{ XFRMA_TFCPAD, "tfcpad", "tfcpad" },
-	{ XFRMA_NAT_KEEPALIVE_INTERVAL, "nat-keepalive-interval",
-	  "nat_keepalive_interval" },
-	{ XFRMA_MTIMER_THRESH, "mapping-threshold", "mapping_threshold" },
-	{ XFRMA_SA_PCPU, "pcpu-num", "pcpu_num" },
 };
 
-static void print_numbers(const struct sa *sa)
+void numbers_print(const struct attrs *t)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		const u32 *v = attr_u32(&sa->t, numbers[i].attr);
+		const u32 *v = attr_u32(t, numbers[i].attr);
 
 		if (v)
 			printf("\t%s %u\n", numbers[i].text, *v);
 	}
 }
 
-static void json_numbers(const struct sa *sa)
+void numbers_json(const struct attrs *t)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		const u32 *v = attr_u32(&sa->t, numbers[i].attr);
+		const u32 *v = attr_u32(t, numbers[i].attr);
 
 		if (v)
 			json_number(numbers[i].json, *v);
 	}
+}
+
+static void print_pcpu(const struct sa *sa)
+{
+	const u32 *cpu = attr_u32(&sa->t, XFRMA_SA_PCPU);
+
+	if (cpu)
+		printf("\tpcpu-num %u\n", *cpu);
+}
+
+static void json_pcpu(const struct sa *sa)
+{
+	const u32 *cpu = attr_u32(&sa->t, XFRMA_SA_PCPU);
+
+	if (cpu)
+		json_number("pcpu_num", *cpu);
 }
 
 static u32 extra_flags(const struct sa *sa)
@@ -74,9 +88,10 @@ static u32 extra_flags(const struct sa *sa)
 	return flags ? *flags : 0;
 }
 
-static const char *sa_dir(const struct sa *sa)
+/* NULL if it does not say. */
+const char *sa_dir(const struct attrs *t)
 {
-	const u8 *dir = attr_data(&sa->t, XFRMA_SA_DIR, sizeof(*dir));
+	const u8 *dir = attr_data(t, XFRMA_SA_DIR, sizeof(*dir));
 
 	return dir ? name_or_number(sa_dir_names, *dir) : NULL;
 }
@@ -133,10 +148,9 @@ static void print_head(const struct sa *sa)
 	if (options.stats)
 		printf(" seq 0x%08x", i->seq);
 	print_flags(" flag", state_flag_names, i->flags);
+	if (options.stats)
+		print_flags(" extra_flag", extra_flag_names, extra_flags(sa));
 	putchar('\n');
-	print_flags("\textra-flag", extra_flag_names, extra_flags(sa));
-	if (extra_flags(sa))
-		putchar('\n');
 }
 
 static void print_coa(const struct sa *sa)
@@ -163,15 +177,17 @@ void sa_print(const struct sa *sa, bool keys)
 	marks_print(&sa->t);
 	algos_print(&sa->t, keys);
 	encap_print(&sa->t, sa->info.family);
-	print_numbers(sa);
 	print_coa(sa);
 	if (last_used(sa))
 		printf("\tlastused %s\n", last_used(sa));
 	replay_print(&sa->t);
-	offload_print(&sa->t, NULL);
+	offload_print(&sa->t, true);
 	invalid_print(&sa->t);
-	if (sa_dir(sa))
-		printf("\tdir %s\n", sa_dir(sa));
+	if_id_print(&sa->t);
+	numbers_print(&sa->t);
+	if (sa_dir(&sa->t))
+		printf("\tdir %s\n", sa_dir(&sa->t));
+	print_pcpu(sa);
 	fputs("\tsel ", stdout);
 	selector_print(&sa->info.sel);
 	putchar('\n');
@@ -194,8 +210,8 @@ static void json_head(const struct sa *sa)
 	json_number("replay_window", replay_window(&sa->t, i->replay_window));
 	json_flags("flags", state_flag_names, i->flags);
 	json_flags("extra_flags", extra_flag_names, extra_flags(sa));
-	if (sa_dir(sa))
-		json_string("dir", sa_dir(sa));
+	if (sa_dir(&sa->t))
+		json_string("dir", sa_dir(&sa->t));
 }
 
 static void json_coa(const struct sa *sa)
@@ -234,11 +250,12 @@ void sa_json(const struct sa *sa, bool keys)
 	marks_json(&sa->t);
 	algos_json(&sa->t, keys);
 	encap_json(&sa->t, sa->info.family);
-	json_numbers(sa);
+	numbers_json(&sa->t);
+	json_pcpu(sa);
 	json_coa(sa);
 	json_last_used(sa);
 	replay_json(&sa->t);
-	offload_json(&sa->t, NULL);
+	offload_json(&sa->t, true);
 	invalid_json(&sa->t);
 	selector_json("sel", &sa->info.sel);
 	lifetime_json(&sa->info.lft, &sa->info.curlft);
@@ -256,6 +273,7 @@ void sa_json(const struct sa *sa, bool keys)
  * @dir: enum xfrm_sa_dir; 0: not given
  * @tfcpad: pad to this length
  * @keepalive: seconds between NAT keepalives
+ * @mapping: seconds between reports of a new mapping
  * @pcpu: number of the CPU that it is for
  * @nokeys: do not show keys
  * @coa: the care-of address of Mobile IPv6
@@ -280,6 +298,7 @@ struct state_args {
 	u8 dir;
 	struct opt_u32 tfcpad;
 	struct opt_u32 keepalive;
+	struct opt_u32 mapping;
 	struct opt_u32 pcpu;
 	bool nokeys;
 	struct address coa;
@@ -322,8 +341,12 @@ static const struct keyword add_words[] = {
 	{ .word = "sel", arg_sel },
 	{ .word = "coa", arg_address, SA(coa) },
 	{ .word = "tfcpad", arg_opt_u32, SA(tfcpad), UINT32_MAX },
+	{ .word = "nat-keepalive", arg_opt_u32, SA(keepalive), UINT32_MAX },
 	{ .word = "nat-keepalive-interval", arg_opt_u32, SA(keepalive),
-	  UINT32_MAX },
+	  UINT32_MAX, .synonym = true },
+	{ .word = "mtimer-thresh", arg_opt_u32, SA(mapping), UINT32_MAX },
+	{ .word = "mapping-threshold", arg_opt_u32, SA(mapping), UINT32_MAX,
+	  .synonym = true },
 	{ .word = "pcpu-num", arg_opt_u32, SA(pcpu), UINT32_MAX },
 	{ }
 };
@@ -395,6 +418,7 @@ static void put_attrs(const struct args *a, struct request *req,
 	if_id_put(req, &sa->if_id);
 	put_opt(req, XFRMA_TFCPAD, &sa->tfcpad);
 	put_opt(req, XFRMA_NAT_KEEPALIVE_INTERVAL, &sa->keepalive);
+	put_opt(req, XFRMA_MTIMER_THRESH, &sa->mapping);
 	put_opt(req, XFRMA_SA_PCPU, &sa->pcpu);
 	if (sa->extra_flags)
 		request_put_u32(req, XFRMA_SA_EXTRA_FLAGS, sa->extra_flags);
@@ -600,7 +624,7 @@ static int state_flush(struct args *a)
 	"[ encap ENCAP ] [ coa ADDR ] [ output-mark MARK [ mask MASK ] ] " \
 	"[ if_id IF_ID ] [ tfcpad LENGTH ] [ dir SA-DIR ] " \
 	"[ offload [ crypto | packet ] dev DEV dir SA-DIR ] " \
-	"[ nat-keepalive-interval SECONDS ] [ pcpu-num CPU ]"
+	"[ nat-keepalive SECONDS ] [ mtimer-thresh SECONDS ] [ pcpu-num CPU ]"
 
 static const struct command commands[] = {
 	{ "add", ADD_USAGE, state_add },

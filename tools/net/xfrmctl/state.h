@@ -19,21 +19,25 @@ struct sa {
 bool sa_read(struct sa *sa, const struct nlmsghdr *nlh, size_t header);
 void sa_print(const struct sa *sa, bool keys);
 void sa_json(const struct sa *sa, bool keys);
+void numbers_print(const struct attrs *t);
+void numbers_json(const struct attrs *t);
+const char *sa_dir(const struct attrs *t);
 
 /* One SA goes on elsewhere. */
 #define MIGRATE_USAGE \
 	"ID [ mark MARK [ mask MASK ] ] [ new-dst ADDR ] [ new-src ADDR ] " \
 	"[ new-reqid REQID ] [ new-mark MARK [ mask MASK ] ] " \
-	"[ new-sel SELECTOR | update-h2h-sel ] " \
-	"[ output-mark MARK [ mask MASK ] ] [ encap ENCAP | no-encap ] " \
-	"[ nat-keepalive-interval SECONDS ] [ mapping-threshold SECONDS ] " \
+	"[ set-mark MARK [ mask MASK ] ] " \
+	"[ new-sel SELECTOR | update-h2h-sel ] [ encap ENCAP | no-encap ] " \
 	"[ offload [ crypto | packet ] dev DEV dir SA-DIR | no-offload | " \
-	"to { dev DEV | software } ]"
+	"to { dev DEV | software } ] " \
+	"[ nat-keepalive SECONDS ] [ mtimer-thresh SECONDS ]"
 
 int state_migrate(struct args *a);
 
-/* What the kernel tells of a migration. */
+/* What the kernel tells of a migration: of one SA, of a policy and its SAs. */
 void migrate_print(const struct migrate_state *um, const struct attrs *t);
 void migrate_json(const struct migrate_state *um, const struct attrs *t);
+void migrate_policy_show(const struct nlmsghdr *nlh);
 
 #endif

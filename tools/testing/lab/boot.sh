@@ -33,7 +33,7 @@ limit=300
 keep=
 tty=
 kernel_args=()
-environment=(TERM XFRMCTL)
+environment=(TERM XFRMCTL IPROUTE2_IP IPROUTE2_BEFORE)
 
 while [ $# -gt 0 ]; do
 	case $1 in

@@ -271,12 +271,12 @@ other_words()
 		nat-keepalive-interval 20
 	is "it is there once, with all that was not said" \
 		"$(sad left | jq -c '[.[] | select(.spi == 28673) | [.src, .dst, .reqid,
-			.replay.oseq, .encap.sport, .nat_keepalive_interval, .mark.value]]')" \
+			.replay.oseq, .encap.sport, .nat_keepalive, .mark.value]]')" \
 		'[["10.7.0.4","10.7.0.3",71,41,4500,20,"0x7"]]'
 	check "without encapsulation there is no keepalive" ctl left state migrate \
 		dst 10.7.0.3 proto esp spi 0x7001 mark 7 mask 255 no-encap
 	is "both are gone" "$(sad left | jq -c '[.[] | select(.spi == 28673) |
-		[(.encap | not), (.nat_keepalive_interval | not)]]')" '[[true,true]]'
+		[(.encap | not), (.nat_keepalive | not)]]')" '[[true,true]]'
 	check "keepalive needs an encapsulation" refused ctl left state migrate \
 		dst 10.7.0.3 proto esp spi 0x7001 mark 7 mask 255 \
 		nat-keepalive-interval 20

@@ -155,6 +155,12 @@ wrong_state_words()
 	wrong '"tunel"' "state add $ID4 $GCM mode tunel"
 	wrong '"esp"' "state add $ID4 $GCM flag esp"
 	wrong '"wrap"' "state add $ID4 $GCM extra-flag wrap"
+	wrong '"mapping-threshold" is given twice' \
+		"state add $ID4 $GCM mtimer-thresh 5 mapping-threshold 6"
+	wrong '"nat-keepalive" is given twice' \
+		"state add $ID4 $GCM nat-keepalive-interval 5 nat-keepalive 6"
+	wrong '"set-mark" is given twice' "state add $ID4 $GCM output-mark 5 set-mark 6"
+	wrong 'what is new' "state migrate $ID4"
 	wrong '"4097"' "state add $ID4 $GCM flag esn replay-window 4097"
 	wrong '"replay-seq-hi"' "state add $ID4 $GCM replay-seq-hi 1"
 	wrong '"fwd"' "state add $ID4 $GCM dir fwd"
@@ -266,7 +272,7 @@ comparable()
 		s/ proto 1 / proto icmp /; s/ proto 6 / proto tcp /
 		s/ proto 17 / proto udp /; s/ proto 47 / proto gre /
 		s/^(crypto offload .*) mode (crypto|packet)$/\1/' |
-		grep -vE '^(dir (in|out)|extra-flag|nat-keepalive-interval|pcpu-num|lastused)' |
+		grep -vE '^(dir (in|out)|nat-keepalive|mtimer-thresh|pcpu-num|lastused)' |
 		sort
 }
 
@@ -349,8 +355,13 @@ states()
 	sa "output-mark and if_id" '.output_mark == {value: "0x5", mask: "0xf"} and
 		.if_id == "0x9"' "$ID4" "$GCM output-mark 5 mask 0xf if_id 9"
 	sa "UDP encapsulation" '.encap == {type: "espinudp", sport: 4500,
-		dport: 4501, addr: "0.0.0.0"} and .nat_keepalive_interval == 20' \
+		dport: 4501, addr: "0.0.0.0"} and .nat_keepalive == 20' \
 		"$ID4" "dir out $GCM encap espinudp 4500 4501 0.0.0.0 nat-keepalive-interval 20"
+	check "extra flags in words, with -s" extra_flags_shown
+	sa "NAT keepalive by ip's word" '.nat_keepalive == 20' \
+		"$ID4" "dir out $GCM encap espinudp 4500 4501 0.0.0.0 nat-keepalive 20"
+	sa "mapping threshold" '.mtimer_thresh == 5' \
+		"$ID4" "dir in $GCM encap espinudp 4500 4501 0.0.0.0 mtimer-thresh 5"
 	sa "padding and CPU" '.tfcpad == 100 and .pcpu_num == 0' \
 		"$ID4" "dir out mode tunnel $GCM tfcpad 100 pcpu-num 0"
 	sa "flags" '.flags == ["noecn", "decap-dscp", "nopmtudisc", "wildrecv", "icmp"]' \
@@ -371,6 +382,15 @@ states()
 	sa "care-of address" '.coa == "2001:db8::9"' "$ID6" "$GCM coa 2001:db8::9"
 	sa "order of words" '.reqid == 4' "spi 5 proto esp dst 192.0.2.9" \
 		"limit packet-hard 9 $GCM mode tunnel reqid 4"
+}
+
+extra_flags_shown()
+{
+	run "state add $ID4 $GCM extra-flag oseq-may-wrap dont-encap-dscp"
+	shows "extra_flag dont-encap-dscp oseq-may-wrap" -s state list
+	STATUS=$?
+	flush
+	return "$STATUS"
 }
 
 marked_state()
@@ -530,9 +550,9 @@ migrates()
 		{value: "0x5", mask: "0xffffffff"}' "$ID4" "$ID4 output-mark 5"
 	migrated "output mark with a mask" '.output_mark == {value: "0x5", mask: "0xf"}' \
 		"$ID4" "$ID4 output-mark 5 mask 0xf"
-	migrated "into UDP" "$udp_json"' and .nat_keepalive_interval == 30' \
+	migrated "into UDP" "$udp_json"' and .nat_keepalive == 30' \
 		"$ID4 dir out" "$ID4 $udp nat-keepalive-interval 30"
-	migrated "mapping threshold" "$udp_json"' and .mapping_threshold == 7' \
+	migrated "mapping threshold" "$udp_json"' and .mtimer_thresh == 7' \
 		"$ID4 dir in" "$ID4 $udp mapping-threshold 7"
 	migrated "out of UDP" 'has("encap") | not' "$ID4 $udp" "$ID4 no-encap"
 	migrated "nothing but its way" '.reqid == 6 and (has("offload") | not)' \
@@ -758,7 +778,7 @@ packet_offloaded()
 		".offload.dev == \"$NIC\" and .offload.mode == \"packet\" and
 		 .offload.dir == \"out\""
 	check "packet offload in words" shows \
-		"crypto offload parameters: dev $NIC dir out mode packet" state list
+		"^	packet offload parameters: dev $NIC dir out mode packet" state list
 	check "packet offload of a policy" \
 		run "policy add $sel $tmpl offload packet dev $NIC dir out"
 	check "the policy has the offload's direction" json_says policy \
