@@ -171,6 +171,39 @@ ynl_listens_seen() {
 	same "what it hears" "$(jq -c '.[] | [.name, .msg.invalid.reason]' "$said")" '["updsa-ntf","dev-down"]'
 }
 
+# --- xfrm_observe.rst: 192.0.2.1 has an SA and a policy on eth0, which goes
+
+observe_up() {
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing || return
+	machine eth0 &&
+		xfrmctl state add src 192.0.2.1 dst 192.0.2.2 spi 0x1001 reqid 1 "${SA_WORDS[@]}" offload packet dev eth0 dir out &&
+		xfrmctl policy add src 192.0.2.1/32 dst 192.0.2.2/32 dir out offload packet dev eth0 tmpl src 192.0.2.1 \
+			dst 192.0.2.2 proto esp reqid 1 mode transport || return
+	# One of the driver's calls takes two milliseconds.
+	echo unbind >/sys/kernel/debug/netdevsim/netdevsim1/ports/0/ipsec_hw/fault/delay_target &&
+		echo 2 >/sys/kernel/debug/netdevsim/netdevsim1/ports/0/ipsec_hw/fault/delay_ms
+}
+
+# What the last command of a block looks for.
+observe_seen() {
+	grep -qE -e 'xfrm_unbind_end: +dev=eth0 reason=device-down states=1 policies=1 fence_ns=' \
+		-e 'call=state_unbind id=0x00001001 err=0 ns=[0-9]{7}' \
+		-e 'xfrm_sa_stopped: .* spi=0x00001001 .* exact=1' \
+		-e 'xfrm_sa_blocks: .* spi=0x00001001 .* reason=feature-off exact=1' "$said"
+}
+
+# The NIC loses its SA while packets are sent, and back.
+in_clear_up() {
+	observe_up || return
+	{
+		until_true grep -q '^watching' "$said"
+		ping -q -c 5 -i 0.02 -W 0.1 192.0.2.2
+		ethtool -K eth0 esp-hw-offload off
+		ping -q -c 5 -i 0.02 -W 0.1 192.0.2.2
+	} >/dev/null &
+}
+in_clear_seen() { grep -qx '0 packets in clear' "$said"; }
+
 # --- the conformance suite, as a vendor types it: in the tree that the host built it in
 
 # How much of it: the NIC of the tests has room for 32 SAs, and nobody has all day.

@@ -15,8 +15,7 @@ drops() # REASON WHAT COMMAND...
 	trace_clear
 	step "${*:3}"
 	"${@:3}"
-	check "$2: $1" wait_for 5 traced "^kfree_skb: .* reason: $1\$" && return
-	trace_lines | tail -n 5 | sed 's/^/# /'
+	check "$2: $1" wait_for 5 traced "^kfree_skb: .* reason: $1\$"
 }
 
 peer_sends() # N
@@ -168,7 +167,10 @@ no_memory()
 
 # --- tracepoints of xfrm ------------------------------------------------------------
 
-has() { check "$1" traced "$2"; } # WHAT REGEX
+# What has been traced up to now is looked at many times.
+look() { trace_lines >"$OUT/events"; }
+
+has() { check "$1" grep -qE -e "$2" "$OUT/events"; } # WHAT REGEX
 
 # The first event that matches A is before the first that matches B, and so on.
 in_order() # REGEX...
@@ -176,7 +178,8 @@ in_order() # REGEX...
 	local regex at last=0
 
 	for regex; do
-		at=$(trace_lines | grep -nE -m 1 -e "$regex" | cut -d : -f 1)
+		at=$(grep -nE -m 1 -e "$regex" "$OUT/events")
+		at=${at%%:*}
 		((at > last)) || { note "$regex: at '$at', after $last"; return 1; }
 		last=$at
 	done
@@ -185,19 +188,19 @@ in_order() # REGEX...
 # Of each callback the end follows the beginning, without an error.
 paired()
 {
-	trace_lines | awk '
+	awk '
 		$1 == "xfrm_driver_begin:" { open[$2, $3, $4]++; ++n }
 		$1 == "xfrm_driver_end:" {
 			if (!open[$2, $3, $4]-- || $5 != "err=0")
 				bad = 1
 			--n
 		}
-		END { exit bad || n || !NR }'
+		END { exit bad || n || !NR }' "$OUT/events"
 }
 
 once_each() # N EVENT REGEX
 {
-	is "$2 $3: $1" "$(trace_count "^$2: .*$3")" "$1"
+	is "$2 $3: $1" "$(grep -cE -e "^$2: .*$3" "$OUT/events")" "$1"
 }
 
 device_down()
@@ -210,6 +213,7 @@ device_down()
 	trace_on xfrm
 	trace_clear
 	take_away down || return
+	look
 	has "an unbind begins" "^xfrm_unbind_begin: $dev states=2 policies=2$"
 	has "it ends" "^xfrm_unbind_end: $dev states=2 policies=2 fence_ns="
 	# The clock of a guest may be too coarse for the others.
@@ -230,10 +234,12 @@ device_down()
 		'begin: .* call=state_free' ^xfrm_sa_told \
 		'begin: .* call=policy_delete' ^xfrm_unbind_end
 	left_sends "$N"
+	look
 	has "a packet finds it, and no other" "^xfrm_sa_blocks: $sa exact=1$"
 	check "its expiry, when there is a path" wait_for 5 \
 		traced "^xfrm_sa_expired: $sa exact=1$"
-	check "no key is in any event" refused traced "${KEY:2:12}"
+	look
+	check "no key is in any event" refused grep -q "${KEY:2:12}" "$OUT/events"
 	give_back down
 }
 
@@ -242,6 +248,7 @@ broken_sa()
 	flow_of transport v4 packet || return
 	trace_clear
 	take_away broken || return
+	look
 	has "the driver reports an SA" "^xfrm_sa_reported: .* reqid=$N .* dev=nic0 reason=driver"
 	has "and it is unbound" '^xfrm_unbind_end: dev=- reason=driver states=2 policies=0'
 }
@@ -253,9 +260,64 @@ migrated()
 	find_sa left "$N"
 	trace_clear
 	ctl left state migrate "${SA[@]}" to software || return
+	look
 	has "a migration" "^xfrm_sa_migrated: dst=$ADDR_right proto=50 spi=0x0000${SPI#0x} reqid=$N new_dst=$ADDR_right new_reqid=$N new_ifindex=0 err=0$"
 	has "the old SA" "^xfrm_sa_fenced: .* reason=migrated"
 	trace_off xfrm
+}
+
+# --- a watch for cleartext ----------------------------------------------------------
+
+declare -r CLEAR='
+import socket, struct, sys
+src, dst = sys.argv[1:3]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+policy = bytearray(struct.pack("=56x 64x 32x II BBBB 4x", 0, 0, 1, 0, 0, 0))
+struct.pack_into("=H", policy, 40, socket.AF_INET)
+if sys.argv[3] == "clear":
+    s.setsockopt(socket.IPPROTO_IP, 17, bytes(policy))
+s.bind((src, 0))
+for n in range(5):
+    s.sendto(b"in clear", (dst, 9))
+'
+
+send_as() # esp|clear
+{
+	on left python3 -c "$CLEAR" "$ADDR_left" "$ADDR_right" "$1"
+}
+
+# Two flows of packet offload under way lose their NIC.
+unplugged() # N
+{
+	PACE='-i 0.01' ping_flow "$1"
+	PACE='-i 0.01' ping_flow $(($1 + 1))
+	wait_traffic 50
+	take_away delete || return
+	wait_elsewhere 50
+	stop "ping-$1" INT
+	stop "ping-$(($1 + 1))" INT
+}
+
+watched()
+{
+	local watch=$HERE/../../../../net/xfrm_watch/xfrm_watch.py n
+
+	[[ -r $watch ]] ||
+		{ skip "a watch for cleartext" "needs tools/net/xfrm_watch"; return; }
+	flow_of transport v4 packet && n=$N && flow_of tunnel v6 packet &&
+		flow_of transport v4 none || return
+	start watch left '^watching' python3 -u "$watch" || return
+	# The second time by a socket with a policy of its own that lets all out.
+	send_as esp && send_as clear && unplugged "$n" || return
+	# A policy that a user deletes protects nothing any more.
+	flow "$N"
+	policy left delete "$N" out && send_as esp || return
+	stop watch INT
+	sed 's/^/# /' "$OUT/watch.log"
+	check "the watch finds what leaves in clear" says watch \
+		"^5 packets in clear by nic0: $ADDR_left > $ADDR_right"
+	check "and nothing else, when the NIC goes, or a policy is deleted" \
+		says watch '^5 packets in clear$'
 }
 
 tap_header
@@ -265,7 +327,7 @@ trace_on skb/kfree_skb || skip_all "needs skb:kfree_skb"
 hosts_up || skip_all "the hosts are not up"
 for part in "flow_of transport v4 none" inbound outbound \
 	"flow_of transport v4 packet" by_another_device changed no_memory queued \
-	device_down broken_sa migrated; do
+	device_down broken_sa migrated watched; do
 	# shellcheck disable=SC2086 # words, on purpose
 	$part || not_ok "$part: set-up"
 done

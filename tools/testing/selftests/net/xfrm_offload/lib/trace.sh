@@ -35,4 +35,3 @@ trace_lines()
 }
 
 traced() { trace_lines | grep -qE -e "$1"; } # REGEX
-trace_count() { trace_lines | grep -cE -e "$1"; } # REGEX
