@@ -804,14 +804,14 @@ static enum skb_drop_reason xfrm_packet_offload_test(struct sk_buff *skb,
 	/* A packet of crypto offload whose SA has just been fenced: it has an
 	 * ESP header and no mark.
 	 */
-	if (!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET)
+	if (unlikely(!live || x->xso.type != XFRM_DEV_OFFLOAD_PACKET))
 		return SKB_DROP_REASON_XFRM_OFFLOAD_FENCED;
-	if (READ_ONCE(x->km.state) != XFRM_STATE_VALID)
+	if (unlikely(READ_ONCE(x->km.state) != XFRM_STATE_VALID))
 		return SKB_DROP_REASON_XFRM_STATE_INVALID;
-	if (xfrm_packet_offload_retired(&live->xfrm_offloads,
-					xfrm_offload(skb)))
+	if (unlikely(xfrm_packet_offload_retired(&live->xfrm_offloads,
+						 xfrm_offload(skb))))
 		return SKB_DROP_REASON_XFRM_OFFLOAD_POLICY;
-	if (!xfrm_packet_offload_leads(live, real_dev, dev))
+	if (unlikely(!xfrm_packet_offload_leads(live, real_dev, dev)))
 		return SKB_DROP_REASON_XFRM_OFFLOAD_PATH;
 	if (dev == real_dev)
 		return xfrm_packet_offload_hide(skb);
