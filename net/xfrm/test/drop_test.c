@@ -124,7 +124,7 @@ static void other_headers(struct kunit *test)
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
 	struct sk_buff *skb = fake_packet(test, x);
 
-	((struct iphdr *)skb_network_header(skb))->daddr ^= 1;
+	((struct iphdr *)skb_network_header(skb))->daddr ^= htonl(1);
 	KUNIT_EXPECT_NULL(test, fake_last_stop(skb, x));
 	drop_expect(test, SKB_DROP_REASON_XFRM_OFFLOAD_CHANGED);
 	fake_drop_state(x);
