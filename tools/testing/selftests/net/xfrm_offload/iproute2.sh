@@ -127,6 +127,22 @@ add_all()
 	done
 }
 
+# Until it is ended: an outbound one. No tool sets it.
+socket_policy()
+{
+	: >"$OUT/socket.log"
+	python3 -c 'import socket, struct, signal
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+selector = bytes(40) + struct.pack("=HBBB3xiI", socket.AF_INET, 0, 0, 0, 0, 0)
+limits = b"\xff" * 32 + bytes(32)
+s.setsockopt(socket.SOL_IP, 17, selector + limits + bytes(32) +
+             struct.pack("=IIBBBB4x", 0, 0, 1, 0, 0, 0))
+print("ready", flush=True)
+signal.pause()' >"$OUT/socket.log" 2>&1 </dev/null &
+	PID[socket]=$!
+	wait_for 20 says socket ready && xfrm policy | grep -q "socket out"
+}
+
 # What shows SAs and policies, with the options that change how.
 OPTIONS=("" "-s -s" "-o -s" "-d -6")
 JSON_OPTIONS=("" "-s -s" "-p -4")
@@ -206,6 +222,7 @@ shown()
 	local options
 
 	check "SAs and policies of many kinds" add_all
+	check "a socket with a policy of its own" socket_policy
 	for options in "${OPTIONS[@]}"; do
 		if [[ $BEFORE ]]; then
 			check "text is what it was: ip ${options:+$options }xfrm" \
@@ -228,6 +245,7 @@ shown()
 		jq -c '.[0].aead')" '{"name":"rfc4106(gcm(aes))","key_bits":160,"icv_bits":128}'
 	is "JSON: nothing there" "$("$IP" -j xfrm state list spi 99 | jq -c .)" '[]'
 	is "JSON: count" "$("$IP" -j xfrm state count | jq '.[0].count')" "${#STATES[@]}"
+	stop socket
 	flush
 }
 
