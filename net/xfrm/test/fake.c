@@ -523,13 +523,15 @@ struct xfrm_state *fake_insert(struct kunit *test, u8 state, u8 type)
 }
 
 /* An SA that xfrm_state_clone() and xfrm_init_state() can make once more. */
-struct xfrm_state *fake_real_state(struct kunit *test, __be32 spi, u32 reqid)
+struct xfrm_state *fake_real_state_of(struct kunit *test, u16 family,
+				      __be32 spi, u32 reqid)
 {
 	static const char aead_name[] = "rfc4106(gcm(aes))";
 	struct xfrm_state *x = fake_sad_state(test);
 
 	x->id.spi = spi;
 	x->props.reqid = reqid;
+	x->props.family = family;
 	x->geniv = "seqiv";
 	x->aead = kzalloc(sizeof(*x->aead) + 20, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, x->aead);
@@ -539,6 +541,11 @@ struct xfrm_state *fake_real_state(struct kunit *test, __be32 spi, u32 reqid)
 	KUNIT_ASSERT_EQ(test, xfrm_init_state(x), 0);
 
 	return x;
+}
+
+struct xfrm_state *fake_real_state(struct kunit *test, __be32 spi, u32 reqid)
+{
+	return fake_real_state_of(test, AF_INET, spi, reqid);
 }
 
 /* One in the SAD that has sent 7 packets. The caller puts it. */

@@ -141,6 +141,8 @@ void fake_sad_exit(struct kunit *test);
 struct xfrm_state *fake_sad_state(struct kunit *test);
 struct xfrm_policy *fake_sad_policy(struct kunit *test);
 struct xfrm_state *fake_insert(struct kunit *test, u8 state, u8 type);
+struct xfrm_state *fake_real_state_of(struct kunit *test, u16 family,
+				      __be32 spi, u32 reqid);
 struct xfrm_state *fake_real_state(struct kunit *test, __be32 spi, u32 reqid);
 struct xfrm_state *fake_insert_real(struct kunit *test, __be32 spi, u32 reqid,
 				    u8 type);

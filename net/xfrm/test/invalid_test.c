@@ -3,8 +3,11 @@
  * others look at it, and what the key managers are told.
  */
 
+#include <linux/net.h>
+#include <linux/pfkeyv2.h>
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
+#include <net/sock.h>
 #include <net/xfrm_migrate_state.h>
 #include <trace/events/lock.h>
 
@@ -257,6 +260,65 @@ static void invalid_names_no_device(struct kunit *test)
 	fake_drop_policy(xp);
 }
 
+static struct socket *pfkey_socket(struct kunit *test)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(&init_net, PF_KEY, SOCK_RAW, PF_KEY_V2, &sock);
+	if (err == -EAFNOSUPPORT)
+		kunit_skip(test, "needs CONFIG_NET_KEY");
+	KUNIT_ASSERT_EQ(test, err, 0);
+
+	return sock;
+}
+
+static void pfkey_register_for_esp(struct kunit *test, struct socket *sock)
+{
+	struct sadb_msg msg = {
+		.sadb_msg_version = PF_KEY_V2,
+		.sadb_msg_type = SADB_REGISTER,
+		.sadb_msg_satype = SADB_SATYPE_ESP,
+		.sadb_msg_len = sizeof(msg) / sizeof(u64),
+	};
+	struct kvec vec = { .iov_base = &msg, .iov_len = sizeof(msg) };
+	struct msghdr how = {};
+
+	KUNIT_ASSERT_EQ(test, kernel_sendmsg(sock, &how, &vec, 1, sizeof(msg)),
+			sizeof(msg));
+}
+
+/* A socket of PF_KEY that has registered hears of it if a message did not fit:
+ * then the daemon dumps the SAD.
+ */
+static void pfkey_tells_of_lost_messages(struct kunit *test)
+{
+	enum { FULL, ROOM, UNREGISTERED, SOCKETS };
+	struct km_event deleted = {
+		.event = XFRM_MSG_DELSA, .net = &init_net,
+	};
+	struct socket *sock[SOCKETS];
+	struct xfrm_state *x;
+	int i;
+
+	for (i = 0; i < SOCKETS; i++) {
+		sock[i] = pfkey_socket(test);
+		if (i != UNREGISTERED)
+			pfkey_register_for_esp(test, sock[i]);
+		if (i != ROOM)
+			sock[i]->sk->sk_rcvbuf = -1;
+	}
+	x = fake_insert(test, XFRM_STATE_VALID, XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	km_state_expired(x, 0, 0);
+	/* every socket is to hear of this */
+	km_state_notify(x, &deleted);
+	for (i = 0; i < SOCKETS; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, sock[i]->sk->sk_err,
+				    i == FULL ? ENOBUFS : 0, "socket %d", i);
+		sock_release(sock[i]);
+	}
+}
+
 /* What user space reads of an INVALID SA: why, where it was, and whether its
  * numbers are those of its last packet.
  */
@@ -389,6 +451,7 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(added_as_invalid_is_told),
 	KUNIT_CASE(converted_policy_is_told),
 	KUNIT_CASE(invalid_names_no_device),
+	KUNIT_CASE(pfkey_tells_of_lost_messages),
 	KUNIT_CASE(invalid_says_why),
 	KUNIT_CASE(invalid_is_in_no_cache),
 	KUNIT_CASE(fence_says_why_first),

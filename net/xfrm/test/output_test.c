@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of the inner headers of a packet that ESP encapsulates: they are
- * still found where they are.
+/* KUnit tests of what ESP makes of a packet: its inner headers are still found
+ * where they are, and a segment of it is what software makes of such a packet.
  */
 
 #include <linux/tcp.h>
@@ -124,9 +124,84 @@ static void inner_headers_stay_v6(struct kunit *test)
 	inner_headers_stay(test, true);
 }
 
+/* A datagram with room for ESP in front of it, where ESP expects that. */
+static struct sk_buff *before_esp(struct kunit *test, const struct xfrm_state *x)
+{
+	bool v6 = x->props.family == AF_INET6;
+	struct sk_buff *skb = alloc_skb(512, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb->dev = fake.dev;
+	skb_reserve(skb, 128);
+	skb_reset_network_header(skb);
+	fake_put_ip(skb, htons(v6 ? ETH_P_IPV6 : ETH_P_IP), IPPROTO_UDP, 0);
+	skb_set_mac_header(skb, v6 ? offsetof(struct ipv6hdr, nexthdr) :
+				     offsetof(struct iphdr, protocol));
+	skb_set_transport_header(skb, skb->len);
+	skb_put_zero(skb, x->props.header_len + 64);
+	__skb_pull(skb, skb_transport_offset(skb) + x->props.header_len);
+
+	return skb;
+}
+
+/* With ESN, the last packet before its lower half wraps has the IV and the ICV
+ * of its own number, not of the next one's upper half.
+ */
+static void segment_before_esn_wraps(struct kunit *test, u16 family)
+{
+	struct xfrm_state *x = fake_real_state_of(test, family, SPI(0), REQID);
+	struct sk_buff *software, *segment;
+	struct xfrm_offload *xo;
+	struct sec_path *sp;
+
+	x->props.flags |= XFRM_STATE_ESN;
+	if (!x->type_offload) {
+		fake_discard(x);
+		kunit_skip(test, "needs ESP offload of the family");
+	}
+	software = before_esp(test, x);
+	memset(XFRM_SKB_CB(software), 0, sizeof(*XFRM_SKB_CB(software)));
+	XFRM_SKB_CB(software)->seq.output.low = U32_MAX;
+	KUNIT_ASSERT_EQ(test, x->type->output(x, software), 0);
+
+	/* its header names ESP already */
+	segment = before_esp(test, x);
+	*skb_mac_header(segment) = IPPROTO_ESP;
+	sp = secpath_set(segment);
+	KUNIT_ASSERT_NOT_NULL(test, sp);
+	sp->xvec[sp->len++] = x;
+	sp->olen++;
+	xfrm_state_hold(x);
+	xo = xfrm_offload(segment);
+	xo->flags = XFRM_GSO_SEGMENT;
+	xo->seq.low = U32_MAX;
+	xo->proto = IPPROTO_UDP;
+	KUNIT_ASSERT_EQ(test, x->type_offload->xmit(x, segment, 0), 0);
+
+	KUNIT_ASSERT_EQ(test, segment->len, software->len);
+	KUNIT_EXPECT_MEMEQ(test, skb_transport_header(segment),
+			   skb_transport_header(software),
+			   software->len - skb_transport_offset(software));
+	kfree_skb(software);
+	kfree_skb(segment);
+	fake_discard(x);
+}
+
+static void segment_before_esn_wraps_v4(struct kunit *test)
+{
+	segment_before_esn_wraps(test, AF_INET);
+}
+
+static void segment_before_esn_wraps_v6(struct kunit *test)
+{
+	segment_before_esn_wraps(test, AF_INET6);
+}
+
 static struct kunit_case output_cases[] = {
 	KUNIT_CASE_PARAM(inner_headers_stay_v4, inner_gen_params),
 	KUNIT_CASE_PARAM(inner_headers_stay_v6, inner_gen_params),
+	KUNIT_CASE(segment_before_esn_wraps_v4),
+	KUNIT_CASE(segment_before_esn_wraps_v6),
 	{}
 };
 

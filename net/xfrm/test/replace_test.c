@@ -271,6 +271,20 @@ static void add_raced_by_a_deletion(struct kunit *test)
 	drop_twins(&t);
 }
 
+/* A lookup has passed the place of the new SA, and comes to that of the old one
+ * when it is deleted: it has to begin again, or it finds neither.
+ */
+static void lookup_beside_a_deletion_begins_again(struct kunit *test)
+{
+	struct xfrm_state *x = fake_insert(test, XFRM_STATE_INVALID,
+					  XFRM_DEV_OFFLOAD_UNSPECIFIED);
+	seqcount_spinlock_t *lookups = &init_net.xfrm.xfrm_state_hash_generation;
+	unsigned int sequence = read_seqcount_begin(lookups);
+
+	KUNIT_EXPECT_EQ(test, xfrm_state_delete(x), 0);
+	KUNIT_EXPECT_TRUE(test, read_seqcount_retry(lookups, sequence));
+}
+
 static struct kunit_case replace_cases[] = {
 	KUNIT_CASE_PARAM(add_replaces_its_own, add_gen_params),
 	KUNIT_CASE(unbind_before_publish_replaces_nothing),
@@ -282,6 +296,7 @@ static struct kunit_case replace_cases[] = {
 	KUNIT_CASE(add_beside_a_valid_one),
 	KUNIT_CASE(add_raced_by_an_unbind),
 	KUNIT_CASE(add_raced_by_a_deletion),
+	KUNIT_CASE(lookup_beside_a_deletion_begins_again),
 	{}
 };
 

@@ -4,6 +4,8 @@
  */
 
 #include <kunit/test-bug.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
 
 #include "fake.h"
 
@@ -192,6 +194,50 @@ static void unbind_takes_all_of_many(struct kunit *test)
 	}
 }
 
+/* A more urgent task that wants the CPU */
+static struct task_struct *urgent;
+static bool urgent_ran, urgent_ran_before;
+
+static int urgent_runs(void *unused)
+{
+	WRITE_ONCE(urgent_ran, true);
+
+	return 0;
+}
+
+static void wakes_urgent(struct xfrm_state *x)
+{
+	urgent_ran_before = READ_ONCE(urgent_ran);
+	if (fake.state_unbind == 1)
+		wake_up_process(urgent);
+}
+
+/* It has the CPU before the next SA is stopped: an unbind of 100,000 takes
+ * seconds.
+ */
+static void unbind_lets_others_run(struct kunit *test)
+{
+	struct xfrm_state *x[2];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(x); i++)
+		x[i] = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
+	urgent = kthread_create(urgent_runs, NULL, "urgent");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(urgent));
+	sched_set_fifo(urgent);
+	urgent_ran = false;
+	fake.in_state_unbind = wakes_urgent;
+
+	migrate_disable();
+	kthread_bind(urgent, smp_processor_id());
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, fake.state_unbind, 2);
+	KUNIT_EXPECT_TRUE(test, urgent_ran_before);
+	for (i = 0; i < ARRAY_SIZE(x); i++)
+		fake_drop_state(x[i]);
+}
+
 static void feature_off_unbinds_and_refuses(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
@@ -278,6 +324,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(unbind_keeps_the_policy),
 	KUNIT_CASE(unbind_leaves_larval_and_dead_alone),
 	KUNIT_CASE(unbind_takes_all_of_many),
+	KUNIT_CASE(unbind_lets_others_run),
 	KUNIT_CASE(feature_off_unbinds_and_refuses),
 	KUNIT_CASE(unbind_waits_for_no_other_device),
 	KUNIT_CASE(unbind_waits_for_its_own_callbacks),

@@ -319,6 +319,32 @@ static void backlog_without_a_queue(struct kunit *test)
 	fake_drop_state(x);
 }
 
+/* Asynchronous crypto has the packet, or each segment of it: the device is
+ * referenced until xfrm_dev_resume() is called for it.
+ */
+static void crypto_references_the_device(struct kunit *test)
+{
+	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_CRYPTO);
+	int refs = netdev_refcnt_read(fake.dev), segments;
+	struct sk_buff *skb, *second;
+
+	x->type_offload = &async_offload;
+	for (segments = 1; segments <= 2; segments++) {
+		skb = fake_packet(test, x);
+		second = segments == 2 ? fake_packet(test, x) : NULL;
+		skb->next = second;
+		KUNIT_EXPECT_NULL(test, fake_validate(skb));
+		KUNIT_EXPECT_EQ(test, netdev_refcnt_read(fake.dev),
+				refs + segments);
+		while (netdev_refcnt_read(fake.dev) > refs)
+			__dev_put(fake.dev);
+		kfree_skb(skb);
+		kfree_skb(second);
+	}
+	x->type_offload = NULL;
+	fake_drop_state(x);
+}
+
 /* --- policies that are deleted or replaced */
 
 /* The SA is still offloaded, but without the policy the hardware sends the
@@ -743,6 +769,7 @@ static struct kunit_case xmit_cases[] = {
 	KUNIT_CASE(queued_crypto_packet_is_dropped_below_a_bond),
 	KUNIT_CASE(sender_without_a_queue_is_told),
 	KUNIT_CASE(backlog_without_a_queue),
+	KUNIT_CASE(crypto_references_the_device),
 	KUNIT_CASE(packet_of_a_deleted_policy_is_dropped),
 	KUNIT_CASE_PARAM(deletion_drops_what_it_concerns, deletion_gen_params),
 	KUNIT_CASE(deletion_before_the_mark_drops_nothing),

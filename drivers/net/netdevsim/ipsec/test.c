@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* KUnit tests of the parts of the IPsec engine that stand alone. */
+/* KUnit tests of the IPsec engine: of its parts, and of a port without a cable. */
 
 #include <kunit/test.h>
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/rtnetlink.h>
 #include <linux/udp.h>
 
 #include "engine.h"
+#include "../netdevsim.h"
 
 static void nsim_ipsec_test_window(struct kunit *test, struct nsim_ipsec_replay *replay,
 				   u32 window, u64 top)
@@ -268,6 +270,135 @@ static void selector_matches(struct kunit *test)
 	kfree_skb(skb);
 }
 
+/* --- a port */
+
+/* Without files in debugfs. */
+static struct netdevsim *nsim_ipsec_test_port(struct kunit *test)
+{
+	struct nsim_dev_port *port = kunit_kzalloc(test, sizeof(*port), GFP_KERNEL);
+	struct net_device *dev;
+	struct netdevsim *ns;
+
+	KUNIT_ASSERT_NOT_NULL(test, port);
+	port->ddir = ERR_PTR(-ENOENT);
+	dev = alloc_netdev(sizeof(*ns), "nsimtest%d", NET_NAME_UNKNOWN, ether_setup);
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	ns = netdev_priv(dev);
+	ns->netdev = dev;
+	ns->nsim_dev_port = port;
+	rtnl_lock();
+	nsim_ipsec_init(ns);
+	rtnl_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, ns->ipsec);
+	return ns;
+}
+
+static void nsim_ipsec_test_port_del(struct netdevsim *ns)
+{
+	nsim_ipsec_teardown(ns);
+	free_netdev(ns->netdev);
+}
+
+static struct xfrm_state *nsim_ipsec_test_state(struct kunit *test, struct netdevsim *ns)
+{
+	struct xfrm_state *x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	spin_lock_init(&x->lock);
+	write_pnet(&x->xs_net, &init_net);
+	x->id.proto = IPPROTO_ESP;
+	x->id.spi = htonl(0x4711);
+	x->props.family = AF_INET;
+	x->props.mode = XFRM_MODE_TRANSPORT;
+	x->lft.soft_byte_limit = XFRM_INF;
+	x->lft.hard_byte_limit = XFRM_INF;
+	x->lft.soft_packet_limit = XFRM_INF;
+	x->lft.hard_packet_limit = XFRM_INF;
+	x->xso.dev = ns->netdev;
+	x->xso.real_dev = ns->netdev;
+	x->xso.type = XFRM_DEV_OFFLOAD_PACKET;
+	x->xso.dir = XFRM_DEV_OFFLOAD_IN;
+	x->aead = kunit_kzalloc(test, sizeof(*x->aead) + 20, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, x->aead);
+	strscpy(x->aead->alg_name, "rfc4106(gcm(aes))");
+	x->aead->alg_key_len = 160;
+	x->aead->alg_icv_len = NSIM_IPSEC_ICV_BITS;
+	return x;
+}
+
+static void port_refuses_what_it_cannot_do(struct kunit *test)
+{
+	struct netdevsim *ns = nsim_ipsec_test_port(test);
+	const struct xfrmdev_ops *ops = ns->netdev->xfrmdev_ops;
+	struct xfrm_state *x = nsim_ipsec_test_state(test, ns);
+	struct xfrm_encap_tmpl encap = { .encap_type = UDP_ENCAP_ESPINUDP };
+	struct netlink_ext_ack extack = {};
+
+	x->encap = &encap;
+	KUNIT_EXPECT_EQ(test, ops->xdo_dev_state_add(x, &extack), -EINVAL);
+	KUNIT_ASSERT_NOT_NULL(test, extack._msg);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(extack._msg, "UDP or TCP"));
+	nsim_ipsec_test_port_del(ns);
+}
+
+/* Once each: what was reported is not reported again. */
+static void port_reports_refused_frames(struct kunit *test)
+{
+	struct netdevsim *ns = nsim_ipsec_test_port(test);
+	const struct xfrmdev_ops *ops = ns->netdev->xfrmdev_ops;
+	struct xfrm_state *x = nsim_ipsec_test_state(test, ns);
+	struct nsim_ipsec_sa *sa;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, ops->xdo_dev_state_add(x, NULL), 0);
+	sa = nsim_ipsec_sa_of(ns->ipsec, x);
+	KUNIT_ASSERT_NOT_NULL(test, sa);
+	nsim_ipsec_sa_refused(sa, -EALREADY);
+	nsim_ipsec_sa_refused(sa, -EALREADY);
+	nsim_ipsec_sa_refused(sa, -EBADMSG);
+	for (i = 0; i < 2; i++) {
+		ops->xdo_dev_state_update_stats(x);
+		KUNIT_EXPECT_EQ(test, x->stats.replay, 2);
+		KUNIT_EXPECT_EQ(test, x->stats.integrity_failed, 1);
+	}
+	ops->xdo_dev_state_delete(x);
+	ops->xdo_dev_state_free(x);
+	nsim_ipsec_test_port_del(ns);
+}
+
+/* The stack drops it, if nothing in it says that it was protected. */
+static void port_hands_plain_frames_up(struct kunit *test)
+{
+	struct netdevsim *ns = nsim_ipsec_test_port(test);
+	const struct xfrmdev_ops *ops = ns->netdev->xfrmdev_ops;
+	struct xfrm_policy *xp = kunit_kzalloc(test, sizeof(*xp), GFP_KERNEL);
+	struct sk_buff *skb = nsim_ipsec_test_udp4(test, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, xp);
+	xp->family = AF_INET;
+	xp->type = XFRM_POLICY_TYPE_MAIN;
+	xp->action = XFRM_POLICY_ALLOW;
+	xp->selector.family = AF_INET;
+	xp->xfrm_nr = 1;
+	xp->xfrm_vec[0].id.proto = IPPROTO_ESP;
+	xp->xfrm_vec[0].mode = XFRM_MODE_TRANSPORT;
+	xp->xdo.dev = ns->netdev;
+	xp->xdo.real_dev = ns->netdev;
+	xp->xdo.dir = XFRM_DEV_OFFLOAD_IN;
+	KUNIT_ASSERT_EQ(test, ops->xdo_dev_policy_add(xp, NULL), 0);
+
+	local_bh_disable();
+	KUNIT_EXPECT_PTR_EQ(test, nsim_ipsec_rx(ns, skb), skb);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test,
+			atomic_long_read(&ns->ipsec->counters[NSIM_IPSEC_RX_PLAIN]), 1);
+	if (atomic_long_read(&ns->ipsec->counters[NSIM_IPSEC_RX_PLAIN]))
+		kfree_skb(skb);
+	ops->xdo_dev_policy_delete(xp);
+	ops->xdo_dev_policy_free(xp);
+	nsim_ipsec_test_port_del(ns);
+}
+
 static struct kunit_case nsim_ipsec_cases[] = {
 	KUNIT_CASE(replay_accepts_each_number_once),
 	KUNIT_CASE(replay_refuses_what_left_the_window),
@@ -278,6 +409,9 @@ static struct kunit_case nsim_ipsec_cases[] = {
 	KUNIT_CASE(flow_reads_ports_of_whole_packets_only),
 	KUNIT_CASE(flow_finds_the_place_for_esp),
 	KUNIT_CASE_PARAM(selector_matches, selector_gen_params),
+	KUNIT_CASE(port_refuses_what_it_cannot_do),
+	KUNIT_CASE(port_reports_refused_frames),
+	KUNIT_CASE(port_hands_plain_frames_up),
 	{}
 };
 
