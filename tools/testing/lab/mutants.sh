@@ -11,6 +11,7 @@
 #
 #	Fails: kunit CASE...
 #	Fails: PROGRAM WORD...           words of what it says of a check that fails; none: any
+#	Fails: lab_NAME WORD...          the same of a test of the lab itself
 #	Hangs: kunit                     the guest does not end
 #
 # The kernel is built in build/um, from files that are changed in build/linux only; in the end it is what it was. The
@@ -51,7 +52,7 @@ restore() {
 		else
 			git -C "$tree" checkout -q -- "$file"
 		fi
-		stale+=("$file")
+		[[ $file == tools/* ]] || stale+=("$file")
 	done
 	changed=()
 }
@@ -76,10 +77,14 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# Modules only if one is a mutant now, or was.
+# Modules only if one is a mutant now, or was. A mutant below tools is no part of the kernel.
 build() { # LOG
-	local file files=("${stale[@]}" "${changed[@]}") how=(--relink)
+	local file files=("${stale[@]}") how=(--relink)
 
+	for file in "${changed[@]}"; do
+		[[ $file == tools/* ]] || files+=("$file")
+	done
+	[ ${#files[@]} -gt 0 ] || [ ${#changed[@]} = 0 ] || return 0
 	for file in "${files[@]}"; do
 		[[ $file != drivers/net/ethernet/intel/* ]] || how=(--again modules)
 	done
@@ -115,6 +120,12 @@ run_program() { # NAME OUTPUT
 	grep -a '^not ok ' "$2/$1.tap"
 }
 
+# A test of the lab: it looks at the objects that were built, or at the selftests of the tree.
+run_lab() { # NAME OUTPUT
+	SELFTESTS=$tree/tools/testing/selftests/net/xfrm_offload "$LAB/tests/$1.sh" >"$2/$1.tap" 2>&1 </dev/null
+	grep -a '^not ok ' "$2/$1.tap"
+}
+
 # --- mutants of mutants/
 
 count() { # NAME PROBLEM
@@ -135,6 +146,8 @@ missing() { # OUTPUT VERB PROGRAM WORD...
 	shift 3
 	if [ "$program" = kunit ]; then
 		failed=$(run_kunit "$output")
+	elif [ -x "$LAB/tests/$program.sh" ]; then
+		failed=$(run_lab "$program" "$output")
 	else
 		[ -x "$selftests/$program.sh" ] || { echo "there is no program $program"; return; }
 		failed=$(run_program "$program" "$output")

@@ -3,7 +3,7 @@
 # What the witness calls cleartext, ESP, and ESP that fails, on captures that are made here.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../tap.sh"
-. "$TOP/tools/testing/selftests/net/xfrm_offload/lib/witness.sh"
+. "${SELFTESTS:-$TOP/tools/testing/selftests/net/xfrm_offload}/lib/witness.sh"
 
 OUT=$(mktemp -d)
 # shellcheck disable=SC2034 # for witness.sh
