@@ -239,6 +239,7 @@ device_down()
 	check "its expiry, when there is a path" wait_for 5 \
 		traced "^xfrm_sa_expired: $sa exact=1$"
 	look
+	check "each step is one that is allowed" trace_steps "$OUT/events"
 	check "no key is in any event" refused grep -q "${KEY:2:12}" "$OUT/events"
 	give_back down
 }
@@ -249,6 +250,8 @@ broken_sa()
 	trace_clear
 	take_away broken || return
 	look
+	check "each step is one that is allowed, after a report" \
+		trace_steps "$OUT/events"
 	has "the driver reports an SA" "^xfrm_sa_reported: .* reqid=$N .* dev=nic0 reason=driver"
 	has "and it is unbound" '^xfrm_unbind_end: dev=- reason=driver states=2 policies=0'
 }
