@@ -65,6 +65,28 @@ out_only() # N
 	on left nft delete table inet fast
 }
 
+# The same of packet offload, while no forward policy keeps the flow from the table.
+packet_out_only() # N
+{
+	flow "$1"
+	policy left delete "$1" in && policy right delete "$1" out
+	check "flow table: packet offload, outbound only: is answered" \
+		ask flow-packet-out
+	is "1: flow table: packet offload, outbound only: does not take it" \
+		"$(taken "$1")" 0
+	policy right add "$1" out && policy left add "$1" in
+}
+
+# Protected both ways in software: the table would not ask the forward policy.
+forward() # N
+{
+	flow "$1"
+	policy left add "$1" fwd none
+	check "flow table: forward policy: is answered" ask flow-forward
+	is "1: flow table: forward policy: does not take it" "$(taken "$1")" 0
+	policy left delete "$1" fwd
+}
+
 # Packet offload both ways, until its SA has no hardware any more.
 packet() # N CAUSE COMMAND...
 {
@@ -84,13 +106,14 @@ flow_tables() # OUT-ONLY DELETED BROKEN OFF LATER
 	flow "$1"
 	out_only "$1"
 	flow_table udp || { not_ok "nft: a flow table"; return; }
+	packet_out_only "$2"
 	packet "$2" deleted sa left delete "$2" out
 	find_sa left "$3"
 	packet "$3" broken nic_fault left break_sa $((SPI))
 	packet "$4" off left ethtool -K nic0 esp-hw-offload off
 	left ethtool -K nic0 esp-hw-offload on
 
-	flow "$5"
+	forward "$5"
 	for host in left right; do
 		policy "$host" delete "$5" out && policy "$host" delete "$5" in
 	done
