@@ -3,8 +3,10 @@
 #ifndef _NET_XFRM_DEV_OFFLOADS_H
 #define _NET_XFRM_DEV_OFFLOADS_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 #include <linux/workqueue_types.h>
+#include <uapi/linux/xfrm_invalid.h>
 
 struct xfrm_dev_counters;
 
@@ -36,6 +38,25 @@ struct xfrm_offload_batch {
 };
 
 /**
+ * struct xfrm_dev_counts - what ethtool -S shows of a device
+ * @held: SAs, then policies, in each direction: out, in (forward is in)
+ * @unbound: SAs that became INVALID, by enum xfrm_invalid_reason
+ * @converted: policies that went on in software
+ * @not_restored: SAs and policies that were suspended and not restored
+ * @fenced: packets dropped in front of the driver, as their SA, policy or path
+ *	was not the one that they were found for
+ *
+ * Since the device was registered. No packet that leaves is counted.
+ */
+struct xfrm_dev_counts {
+	atomic_t	held[2][2];
+	atomic_t	unbound[XFRM_INVALID_MAX + 1];
+	atomic_t	converted;
+	atomic_t	not_restored;
+	atomic_t	fenced;
+};
+
+/**
  * struct xfrm_dev_offloads - the SAs and policies that a net_device holds
  * @generation: number of outbound policies taken off the hardware so far; read
  *	for each packet, without a lock
@@ -49,10 +70,11 @@ struct xfrm_offload_batch {
  * @pending: callbacks of the driver for single SAs and policies that are running,
  *	or about to run; an unbind waits until there are none
  * @closed: enum xfrm_closed
+ * @counts: for ethtool -S, without a lock
  *
  * Zero-initialized, except @work, which xfrm_offload_defer() initializes.
- * xfrm_offload_lock protects every member except @generation and @retired;
- * @closed can be read under RTNL, too.
+ * xfrm_offload_lock protects every member except @generation, @retired and
+ * @counts; @closed can be read under RTNL, too.
  */
 struct xfrm_dev_offloads {
 	u32			generation;
@@ -64,6 +86,7 @@ struct xfrm_dev_offloads {
 	struct work_struct	work;
 	unsigned int		pending;
 	u8			closed;
+	struct xfrm_dev_counts	counts;
 };
 
 #endif /* _NET_XFRM_DEV_OFFLOADS_H */

@@ -106,6 +106,9 @@ void xfrm_unbind_event(struct net_device *dev, unsigned long event);
 void xfrm_dev_features(struct net_device *dev, netdev_features_t features);
 void xfrm_dev_suspend(struct net_device *dev);
 void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason);
+int xfrm_dev_counts_number(const struct net_device *dev);
+void xfrm_dev_counts_names(u8 *data);
+void xfrm_dev_counts_read(struct net_device *dev, u64 *data);
 void xfrm_dev_suspend_hw(struct net_device *dev);
 void xfrm_dev_restore_hw(struct net_device *dev);
 int xfrm_dev_ready(const struct net_device *dev, struct netlink_ext_ack *extack);
@@ -217,6 +220,19 @@ static inline int xfrm_packet_offload_direct(struct sock *sk,
 static inline bool xfrm_packet_offload_requeued(struct sk_buff *skb)
 {
 	return false;
+}
+
+static inline int xfrm_dev_counts_number(const struct net_device *dev)
+{
+	return 0;
+}
+
+static inline void xfrm_dev_counts_names(u8 *data)
+{
+}
+
+static inline void xfrm_dev_counts_read(struct net_device *dev, u64 *data)
+{
 }
 #endif /* CONFIG_XFRM_OFFLOAD */
 

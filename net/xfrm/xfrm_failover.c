@@ -113,7 +113,7 @@ static void xfrm_failover_add(struct net_device *dev,
 	hlist_for_each_safe(node, tmp, kind->list(batch)) {
 		if (!kind->carries(node)) {
 			hlist_del_init(node);
-			xfrm_offload_release(kind->xdo(node));
+			xfrm_offload_release_held(node, kind);
 			kind->put(node);
 		} else if (!xfrm_failover_possible(node, kind) ||
 			   kind->add(dev->xfrmdev_ops, node, NULL)) {
@@ -172,6 +172,14 @@ static void xfrm_failover_publish_state(struct net_device *dev,
 	if (!xfrm_unbind_carries(x))
 		xfrm_dev_state_delete(x);
 	spin_unlock_bh(&x->lock);
+}
+
+static void xfrm_failover_count(struct net_device *dev,
+				const struct xfrm_offload_batch *failed)
+{
+	atomic_add(xfrm_offload_count(&failed->states) +
+		   xfrm_offload_count(&failed->policies),
+		   &dev->xfrm_offloads.counts.not_restored);
 }
 
 static void xfrm_failover_trace(const struct net_device *dev,
@@ -234,6 +242,8 @@ void xfrm_dev_restore(struct net_device *dev, enum xfrm_invalid_reason reason)
 	if (xfrm_failover_failed_outbound(&failed))
 		xfrm_failover_fail_outbound(&batch, &added);
 	xfrm_failover_trace(dev, &batch, &failed, &added);
+	xfrm_failover_count(dev, &failed);
+	xfrm_failover_count(dev, &added);
 	if (!hlist_empty(&failed.states) || !hlist_empty(&failed.policies))
 		xfrm_unbind_batch(dev, &added, &failed, reason);
 

@@ -485,7 +485,7 @@ static void xfrm_migration_stop_hardware(struct xfrm_offload_batch *batch)
 	hlist_for_each_entry_safe(x, tmp, &batch->states, xso_node) {
 		hlist_del_init(&x->xso_node);
 		xfrm_offload_stop(&x->xso_node, &xfrm_offload_states);
-		xfrm_offload_release(&x->xso);
+		xfrm_offload_release_held(&x->xso_node, &xfrm_offload_states);
 		xfrm_state_put(x);
 	}
 }

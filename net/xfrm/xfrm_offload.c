@@ -9,6 +9,7 @@
  * driver.
  */
 
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/xfrm.h>
@@ -97,6 +98,14 @@ static void xfrm_offload_link(struct net_device *dev, struct hlist_node *node,
 	hlist_add_head(node, kind->list(&dev->xfrm_offloads.added));
 }
 
+static atomic_t *xfrm_dev_held(struct net_device *dev, struct hlist_node *node,
+			       const struct xfrm_offload_kind *kind)
+{
+	bool in = kind->xdo(node)->dir != XFRM_DEV_OFFLOAD_OUT;
+
+	return &dev->xfrm_offloads.counts.held[kind == &xfrm_offload_policies][in];
+}
+
 /* The driver may have reported the SA broken since its add callback began. The
  * work of that report then found nothing to claim, under the same lock. Larval
  * states carry no packets.
@@ -118,6 +127,7 @@ static bool xfrm_offload_settle(struct net_device *dev, struct hlist_node *node,
 	spin_lock_bh(&xfrm_offload_lock);
 	sound = xfrm_offload_is_sound(node, kind);
 	if (sound) {
+		atomic_inc(xfrm_dev_held(dev, node, kind));
 		xfrm_offload_link(dev, node, kind);
 		__xfrm_offload_exit(&dev->xfrm_offloads);
 	}
@@ -657,6 +667,86 @@ void xfrm_offload_release(struct xfrm_dev_offload *xdo)
 	xdo->offload_handle = 0;
 	WRITE_ONCE(xdo->stage, XFRM_STAGE_NONE);
 	netdev_put(dev, &xdo->dev_tracker);
+}
+
+/**
+ * xfrm_offload_release_held - end the offload of what the hardware had
+ * @node: an SA or policy whose offload the caller owns
+ * @kind: xfrm_offload_states or xfrm_offload_policies
+ *
+ * Context: any.
+ */
+void xfrm_offload_release_held(struct hlist_node *node,
+			       const struct xfrm_offload_kind *kind)
+{
+	struct xfrm_dev_offload *xdo = kind->xdo(node);
+
+	atomic_dec(xfrm_dev_held(xdo->dev, node, kind));
+	xfrm_offload_release(xdo);
+}
+
+/* In the order of struct xfrm_dev_counts. */
+static const char xfrm_dev_count_names[][ETH_GSTRING_LEN] = {
+	"xfrm_sa_out",
+	"xfrm_sa_in",
+	"xfrm_policy_out",
+	"xfrm_policy_in",
+	"xfrm_unbound_unspec",
+	"xfrm_unbound_dev_down",
+	"xfrm_unbound_dev_unregister",
+	"xfrm_unbound_feature_off",
+	"xfrm_unbound_slave_lost",
+	"xfrm_unbound_driver",
+	"xfrm_unbound_migrated",
+	"xfrm_unbound_tail",
+	"xfrm_unbound_exhausted",
+	"xfrm_unbound_refused",
+	"xfrm_policy_converted",
+	"xfrm_not_restored",
+	"xfrm_tx_fenced",
+};
+
+static_assert(sizeof(struct xfrm_dev_counts) ==
+	      ARRAY_SIZE(xfrm_dev_count_names) * sizeof(atomic_t));
+
+/**
+ * xfrm_dev_counts_number - how many numbers xfrm has of a device
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: the same for as long as the device is registered; 0 if it does not
+ * offload.
+ */
+int xfrm_dev_counts_number(const struct net_device *dev)
+{
+	return dev->xfrmdev_ops ? ARRAY_SIZE(xfrm_dev_count_names) : 0;
+}
+
+/**
+ * xfrm_dev_counts_names - the names of these numbers
+ * @data: room for xfrm_dev_counts_number() names of ETH_GSTRING_LEN octets
+ *
+ * Context: any.
+ */
+void xfrm_dev_counts_names(u8 *data)
+{
+	memcpy(data, xfrm_dev_count_names, sizeof(xfrm_dev_count_names));
+}
+
+/**
+ * xfrm_dev_counts_read - read these numbers
+ * @dev: the device
+ * @data: room for xfrm_dev_counts_number() of them
+ *
+ * Context: any.
+ */
+void xfrm_dev_counts_read(struct net_device *dev, u64 *data)
+{
+	const atomic_t *count = (atomic_t *)&dev->xfrm_offloads.counts;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(xfrm_dev_count_names); i++)
+		data[i] = (u32)atomic_read(&count[i]);
 }
 
 /**

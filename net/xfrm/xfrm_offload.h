@@ -235,6 +235,8 @@ int xfrm_offload_add(struct hlist_node *node,
 void xfrm_offload_restore(struct net_device *dev, struct hlist_node *node,
 			  const struct xfrm_offload_kind *kind);
 void xfrm_offload_release(struct xfrm_dev_offload *xdo);
+void xfrm_offload_release_held(struct hlist_node *node,
+			       const struct xfrm_offload_kind *kind);
 struct xfrm_state *xfrm_offload_named_state(const struct xfrm_policy *xp,
 					    const struct xfrm_tmpl *tmpl);
 

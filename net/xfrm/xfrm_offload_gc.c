@@ -343,7 +343,7 @@ static void xfrm_offload_end(struct net_device *dev, struct hlist_node *node,
 	if (late)
 		kind->delete(ops, node);
 	kind->free(ops, node);
-	xfrm_offload_release(kind->xdo(node));
+	xfrm_offload_release_held(node, kind);
 }
 
 /* One at a time, so that an unbind can claim the rest. */

@@ -861,6 +861,7 @@ struct sk_buff *xfrm_packet_offload_check(struct sk_buff *skb,
 
 	XFRM_INC_STATS(xs_net(x), LINUX_MIB_XFRMOUTOFFLOADINVALID);
 	dev_core_stats_tx_dropped_inc(skb->dev);
+	atomic_inc(&skb->dev->xfrm_offloads.counts.fenced);
 	kfree_skb_list_reason(skb, reason);
 	return NULL;
 }

@@ -124,6 +124,22 @@ static void xfrm_unbind_trace_begin(struct xfrm_unbind_times *times,
 	times->last = ktime_get_ns();
 }
 
+static void xfrm_unbind_count(struct hlist_node *node,
+			      const struct xfrm_offload_kind *kind)
+{
+	struct xfrm_dev_counts *counts = &kind->xdo(node)->dev->xfrm_offloads.counts;
+	u8 reason;
+
+	if (kind == &xfrm_offload_policies) {
+		atomic_inc(&counts->converted);
+		return;
+	}
+
+	reason = xfrm_offload_state_of(node)->invalid.reason;
+	if (reason)
+		atomic_inc(&counts->unbound[reason]);
+}
+
 /* Steps 4 to 6. Suspended offloads are off the hardware already. */
 static void xfrm_unbind_finish(struct xfrm_offload_batch *batch,
 			       const struct xfrm_offload_kind *kind,
@@ -136,7 +152,8 @@ static void xfrm_unbind_finish(struct xfrm_offload_batch *batch,
 		if (!suspended)
 			xfrm_offload_stop(node, kind);
 		xfrm_unbind_time(times, XFRM_STEP_STOP);
-		xfrm_offload_release(kind->xdo(node));
+		xfrm_unbind_count(node, kind);
+		xfrm_offload_release_held(node, kind);
 		xfrm_unbind_time(times, XFRM_STEP_RECORD);
 		if (kind == &xfrm_offload_states)
 			xfrm_invalid_tell(xfrm_offload_state_of(node));

@@ -538,11 +538,18 @@ static int state_delete(struct args *a)
  * @want: the SA must have these values
  * @mode: the mode counts
  * @reqid: the reqid counts
+ * @invalid: only those that lost their device
  */
 struct filter {
 	struct state_args want;
 	bool mode;
 	bool reqid;
+	bool invalid;
+};
+
+static const struct keyword invalid_words[] = {
+	{ .word = "invalid", arg_true, offsetof(struct filter, invalid) },
+	{ }
 };
 
 static bool address_is(const struct address *want, u16 family,
@@ -571,7 +578,8 @@ static void list_one(const struct nlmsghdr *nlh, void *data)
 	struct sa sa;
 
 	if (nlh->nlmsg_type == XFRM_MSG_NEWSA &&
-	    sa_read(&sa, nlh, sizeof(sa.info)) && wanted(f, &sa.info))
+	    sa_read(&sa, nlh, sizeof(sa.info)) && wanted(f, &sa.info) &&
+	    (!f->invalid || invalid_there(&sa.t)))
 		show(&sa, !f->want.nokeys);
 }
 
@@ -583,6 +591,7 @@ static int state_list(struct args *a)
 		{ filter_words, &f.want, 0 },
 		{ sa_id_words, &f.want.id, 0 },
 		{ nokeys_words, &f.want, 0 },
+		{ invalid_words, &f, 0 },
 		{ }
 	};
 	int status;
@@ -592,6 +601,9 @@ static int state_list(struct args *a)
 	f.mode = voc[0].seen & 1;
 	f.reqid = voc[0].seen & 2;
 	request_start(&req, XFRM_MSG_GETSA, NLM_F_DUMP, 0);
+	/* A kernel that ignores this lists all. */
+	if (f.invalid)
+		request_put(&req, XFRMA_INVALID | NLA_F_NESTED, NULL, 0);
 	if (options.json)
 		json_open(NULL, '[');
 	status = netlink_do(&req, "state list", list_one, &f);
@@ -632,7 +644,7 @@ static const struct command commands[] = {
 	{ "migrate", MIGRATE_USAGE, state_migrate },
 	{ "get", "ID [ nokeys ] [ mark MARK [ mask MASK ] ]", state_get },
 	{ "delete", "ID [ mark MARK [ mask MASK ] ]", state_delete },
-	{ "list", "[ nokeys ] [ ID ] [ mode MODE ] [ reqid REQID ] [ flag FLAG-LIST ]",
+	{ "list", "[ nokeys ] [ invalid ] [ ID ] [ mode MODE ] [ reqid REQID ] [ flag FLAG-LIST ]",
 	  state_list },
 	{ "flush", "[ proto XFRM-PROTO ]", state_flush },
 	{ }
