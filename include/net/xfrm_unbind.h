@@ -56,6 +56,7 @@ struct xfrm_dev_counters {
  *	them if it fails
  * @continues: it was added with the key of an earlier, offloaded SA
  * @held: its expiry is still to come, see net/xfrm/xfrm_invalid_tell.c
+ * @told: its expiry came at @since
  * @on_list: the expiry waits for a path
  * @since: jiffies since which it does
  * @held_node: entry of the list of these
@@ -77,6 +78,7 @@ struct xfrm_invalid {
 	bool	migrating;
 	bool	untold;
 	bool	held;
+	bool	told;
 	bool	on_list;
 	bool	continues;
 	u8	tail_stage;
@@ -90,6 +92,7 @@ struct xfrm_invalid {
 
 void xfrm_invalid_tell_init(void);
 void xfrm_invalid_forget(struct xfrm_state *x);
+bool xfrm_invalid_is_new(const struct xfrm_state *x);
 
 #ifdef CONFIG_XFRM_OFFLOAD
 int xfrm_offload_add_larval(struct xfrm_state *x,

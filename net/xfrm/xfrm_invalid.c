@@ -265,8 +265,7 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 	switch (READ_ONCE(x->km.state)) {
 	case XFRM_STATE_INVALID:
 		trace_xfrm_sa_blocks(x, x->invalid.ifname, x->invalid.reason);
-		if (READ_ONCE(x->invalid.migrating) ||
-		    READ_ONCE(x->invalid.held))
+		if (READ_ONCE(x->invalid.migrating) || xfrm_invalid_is_new(x))
 			return XFRM_STANDS | XFRM_STANDS_SOON;
 		return XFRM_STANDS;
 	case XFRM_STATE_VOID:
@@ -288,6 +287,7 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
  * @attr: its XFRMA_INVALID
  *
  * Context: any.
+ * Return: whether they are.
  */
 bool xfrm_invalid_says_exact(const struct nlattr *attr)
 {

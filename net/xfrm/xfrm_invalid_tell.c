@@ -34,11 +34,11 @@
 
 #include "xfrm_offload.h"
 
-/* How long nothing must happen to the devices of the netns before the key managers
- * are told: a link that comes and goes would lose their requests. But not longer
- * than that altogether. An SA waits at least so long, too: what its loss does to
- * VLANs and bridges above the device is over then, and an SA that was just added is
- * known to its key manager.
+/* How long nothing must happen to the devices of a path before the key managers are
+ * told: a link that comes and goes would lose their requests. An SA waits at least
+ * so long, too: what its loss does to VLANs and bridges above the device is over
+ * then, and an SA that was just added is known to its key manager. Events of other
+ * devices put the look at the paths off, but not longer than the maximum.
  */
 #define XFRM_HELD_SETTLE	(HZ / 4)
 #define XFRM_HELD_SETTLE_MAX	(5 * HZ)
@@ -47,6 +47,12 @@
  */
 #define XFRM_HELD_AGAIN_MIN	XFRM_HELD_SETTLE
 #define XFRM_HELD_AGAIN_MAX	(64 * HZ)
+
+/* How long a key manager has to negotiate a successor before a packet asks for one */
+#define XFRM_TOLD_ANSWER	(2 * HZ)
+
+/* A device shares the time of its last event with others, which may put an expiry off. */
+#define XFRM_HELD_DEVS		64
 
 /* SAs that are looked at with the lock held */
 #define XFRM_HELD_BATCH		16
@@ -59,6 +65,7 @@
  * @work: looks for paths
  * @latest: jiffies at which it looks, whatever happens until then
  * @again: jiffies until it looks again without an event
+ * @changed: jiffies of the last event, by interface index
  * @looking: the work has taken @states
  * @ended: the netns ends
  */
@@ -68,6 +75,7 @@ struct xfrm_held {
 	struct delayed_work	work;
 	unsigned long		latest;
 	unsigned long		again;
+	unsigned long		changed[XFRM_HELD_DEVS];
 	bool			looking;
 	bool			ended;
 };
@@ -84,6 +92,25 @@ struct xfrm_local {
 static bool xfrm_dev_is_up(const struct net_device *dev)
 {
 	return dev && netif_running(dev) && netif_carrier_ok(dev);
+}
+
+static unsigned long *xfrm_dev_changed(const struct net_device *dev)
+{
+	struct xfrm_held *held = net_generic(dev_net(dev), xfrm_held_net_id);
+
+	return &held->changed[dev->ifindex % XFRM_HELD_DEVS];
+}
+
+/* Is it up, and has it been for a while? */
+static bool xfrm_dev_is_steady(const struct net_device *dev)
+{
+	unsigned long changed;
+
+	if (!xfrm_dev_is_up(dev))
+		return false;
+
+	changed = READ_ONCE(*xfrm_dev_changed(dev));
+	return !time_in_range_open(jiffies, changed, changed + XFRM_HELD_SETTLE);
 }
 
 static bool xfrm_has_addr_v4(const struct net_device *dev, __be32 addr)
@@ -232,7 +259,7 @@ static bool xfrm_local_up(struct net *net, const xfrm_address_t *addr,
 
 	last->addr = *addr;
 	last->family = family;
-	last->up = xfrm_dev_is_up(xfrm_local_dev(net, addr, family));
+	last->up = xfrm_dev_is_steady(xfrm_local_dev(net, addr, family));
 
 	return last->up;
 }
@@ -271,19 +298,41 @@ static bool xfrm_invalid_has_path(struct xfrm_state *x, struct xfrm_local *last)
 	if (up) {
 		out = xfrm_state_route(net, x, inbound, NULL);
 		up = IS_ERR(out) ? PTR_ERR(out) == -EOPNOTSUPP :
-				   xfrm_dev_is_up(out);
+				   xfrm_dev_is_steady(out);
 	}
 	rcu_read_unlock();
 
 	return up;
 }
 
-/* The policy of an SA finds no other one until then: nobody is asked for it. */
 static void xfrm_invalid_expire(struct xfrm_state *x)
 {
+	WRITE_ONCE(x->invalid.since, jiffies);
+	WRITE_ONCE(x->invalid.told, true);
 	WRITE_ONCE(x->invalid.held, false);
 	trace_xfrm_sa_expired(x, x->invalid.ifname, x->invalid.reason);
 	km_state_expired(x, 0, 0);
+}
+
+/**
+ * xfrm_invalid_is_new - is a successor of an INVALID SA to be expected?
+ * @x: the SA
+ *
+ * Until its expiry, and for a moment after that, nobody is asked for another SA
+ * (ACQUIRE): Libreswan negotiates two then, each of which lives on.
+ *
+ * Context: any.
+ * Return: true if a packet waits for the successor.
+ */
+bool xfrm_invalid_is_new(const struct xfrm_state *x)
+{
+	unsigned long since = READ_ONCE(x->invalid.since);
+
+	if (READ_ONCE(x->invalid.held))
+		return true;
+
+	return READ_ONCE(x->invalid.told) &&
+	       time_in_range_open(jiffies, since, since + XFRM_TOLD_ANSWER);
 }
 
 /* Under the lock. An event begins a new series when the last one is over. */
@@ -522,8 +571,10 @@ static int xfrm_held_dev_event(struct notifier_block *nb, unsigned long event,
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
 	if (event == NETDEV_UP || event == NETDEV_DOWN ||
-	    event == NETDEV_CHANGE)
+	    event == NETDEV_CHANGE) {
+		WRITE_ONCE(*xfrm_dev_changed(dev), jiffies);
 		xfrm_held_look(dev_net(dev));
+	}
 
 	return NOTIFY_DONE;
 }
@@ -565,10 +616,13 @@ static struct notifier_block xfrm_held_inet6addr_notifier = {
 static int __net_init xfrm_held_net_init(struct net *net)
 {
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
+	int i;
 
 	spin_lock_init(&held->lock);
 	INIT_HLIST_HEAD(&held->states);
 	INIT_DELAYED_WORK(&held->work, xfrm_held_work_fn);
+	for (i = 0; i < XFRM_HELD_DEVS; i++)
+		held->changed[i] = jiffies - XFRM_HELD_SETTLE;
 
 	return 0;
 }

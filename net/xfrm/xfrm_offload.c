@@ -224,7 +224,8 @@ static bool xfrm_offload_is_movable(const struct net_device *from,
  *
  * A policy finds SAs of its own device only. If it names an SA by its SPI, and
  * that SA is elsewhere, every packet is dropped: refuse it, unless the SA can
- * follow the policy into software. If the SA is added later, XfrmOutOffloadMismatch counts the packets.
+ * follow the policy into software. If the SA is added later,
+ * XfrmOutOffloadMismatch counts the packets.
  *
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: 0; -EOPNOTSUPP if the device lacks what the policy needs; -ENXIO if

@@ -295,7 +295,7 @@ int xfrm_packet_offload_routed(struct net *net, struct xfrm_state *x,
 
 /* xfrm_unbind.c */
 void xfrm_unbind_fence(struct xfrm_state *x, enum xfrm_invalid_reason reason);
-void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex);
+void xfrm_unbind_policies_of(struct xfrm_state *x, int ifindex);
 void xfrm_unbind_batch(const struct net_device *dev,
 		       struct xfrm_offload_batch *batch,
 		       struct xfrm_offload_batch *suspended,

@@ -262,7 +262,7 @@ VISIBLE_IF_KUNIT void xfrm_dev_unbind(struct net_device *dev,
  *
  * Context: process, may sleep; takes RTNL.
  */
-void xfrm_unbind_policies_of(const struct xfrm_state *x, int ifindex)
+void xfrm_unbind_policies_of(struct xfrm_state *x, int ifindex)
 {
 	struct xfrm_offload_batch batch = {}, none = {};
 	struct net_device *dev;

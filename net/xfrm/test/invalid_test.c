@@ -71,6 +71,8 @@ static void unbind_after_publish_is_told(struct kunit *test)
 	x->km.state = XFRM_STATE_VOID;
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
 	KUNIT_EXPECT_EQ(test, xfrm_state_publish(x), 0);
+	/* A path is one when its device has been up for a while. */
+	schedule_timeout_uninterruptible(HZ / 4 + 1);
 	counted = fake_mib(LINUX_MIB_XFRMOFFLOADUNBIND);
 	fake_unbind(XFRM_INVALID_FEATURE_OFF);
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
@@ -150,7 +152,7 @@ static void invalid_is_held_from_the_fence_on(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, x->invalid.held);
 }
 
-/* In the meantime nobody is asked for a new SA. */
+/* In the meantime nobody is asked for a new SA, and for 2 s after the expiry. */
 static void held_means_soon(struct kunit *test)
 {
 	struct xfrm_policy *xp = fake_policy(test);
@@ -164,6 +166,13 @@ static void held_means_soon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
 			XFRM_STANDS | XFRM_STANDS_SOON);
 	x->invalid.held = false;
+	x->invalid.told = true;
+	x->invalid.since = jiffies;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
+			XFRM_STANDS | XFRM_STANDS_SOON);
+	x->invalid.since = jiffies - 3 * HZ;
+	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
+			XFRM_STANDS);
 	fake_drop_policy(xp);
 }
 

@@ -146,7 +146,7 @@ gone_seen() { same "the SA" "$(state_of 0x1002)" "192.0.2.2 valid software"; }
 
 # --- xfrm_netlink.rst, at the top of the kernel's tree
 
-linux_tree() { cd "${beds%/tools/testing/lab/*}/build/linux"; }
+linux_tree() { cd "${beds%/tools/testing/lab/*}/build/linux" || return; }
 
 ynl_lists_up() { sa_on_eth1 && ip link set eth1 down && linux_tree; }
 ynl_lists_seen() {

@@ -14,6 +14,11 @@ charon_retries() {
 	[[ $retries == default ]] || printf '%s\n' 'retransmit_tries = 2' 'retransmit_timeout = 1'
 }
 
+# What patches/strongswan adds.
+charon_patched() { # HOST
+	[[ ${tree[$1]} != patched ]] || echo 'plugins { kernel-netlink { hw_offload_packet_fallback = yes } }'
+}
+
 charon_auth() { # HOST
 	if [[ $auth == psk ]]; then
 		echo "local { auth = psk
@@ -50,6 +55,7 @@ charon_files() { # HOST DIR
 		charon-systemd {
 			load = random nonce aes sha1 sha2 hmac kdf openssl x509 pubkey pem pkcs1 constraints kernel-netlink socket-default updown vici
 			$(charon_retries)
+			$(charon_patched "$me")
 			filelog {
 				stdout {
 					default = 1
@@ -89,7 +95,7 @@ charon_files() { # HOST DIR
 		}
 		secrets {
 			ike-1 {
-				secret = "not a secret"
+				secret = "not a secret, but long enough"
 			}
 		}
 	END

@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$LIB/bond.sh"
-. "$LIB/ynl.sh"
+. "$LIB/specs.sh"
 
 # Those that are not 0, as "name number", sorted.
 counts() # HOST DEV

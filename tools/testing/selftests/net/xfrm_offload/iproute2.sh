@@ -18,8 +18,8 @@ fi
 
 # shellcheck source=lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
-# shellcheck source=lib/ynl.sh
-. "$LIB/ynl.sh"
+# shellcheck source=lib/specs.sh
+. "$LIB/specs.sh"
 
 IP=${IPROUTE2_IP:-ip}
 BEFORE=${IPROUTE2_BEFORE:-}

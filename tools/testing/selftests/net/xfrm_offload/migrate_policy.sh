@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$LIB/stress.sh" # its load
-. "$LIB/ynl.sh"
+. "$LIB/specs.sh"
 
 declare -r NEW_END=10.9.0.3
 

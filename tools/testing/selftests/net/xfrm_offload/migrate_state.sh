@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$LIB/stress.sh" # its load
-. "$LIB/ynl.sh"
+. "$LIB/specs.sh"
 
 declare -r MOVES=${MOVES:-1000}
 

@@ -280,6 +280,27 @@ path() # CAUSE
 	hosts_down
 }
 
+flap() { printf 'link set nic0 down\nlink set nic0 up\n%.0s' {1..10} | ip -n left -batch -; }
+
+# For longer than the events of other devices could put it off: the request of a daemon
+# would be lost on such a link.
+link_that_flaps()
+{
+	local end
+
+	FLOWS=("")
+	hosts_up && sas_of_the_nic || { not_ok "flaps: set-up"; return; }
+	listen left
+	end=$((SECONDS + 7))
+	while ((SECONDS < end)); do
+		flap
+	done
+	is "6: no key manager hears of an SA while its link flaps" "$(expiries)" 0
+	check "6: and then" wait_for 10 at_least 1 expiries
+	is "6: of each that has its address" "$(expiries)" 1
+	hosts_down
+}
+
 # Its direction is that of the address which is here.
 inbound_in_software()
 {
@@ -443,6 +464,7 @@ one_for_each
 lifetime
 path down
 path delete
+link_that_flaps
 path_stays
 inbound_in_software
 elsewhere

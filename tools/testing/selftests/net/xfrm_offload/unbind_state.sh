@@ -54,12 +54,16 @@ replace()
 }
 
 # A packet for which there is no SA any more asks the key manager for one.
+asked()
+{
+	no_answer 3 && at_least 1 heard_count '.event == "acquire"'
+}
+
+# Not in the moment in which the key manager reacts to the expiry.
 acquire()
 {
 	listen left acquire
-	no_answer 3
-	check "a policy whose SA is INVALID raises an ACQUIRE" \
-		wait_for 5 at_least 1 heard_count '.event == "acquire"'
+	check "a policy whose SA is INVALID raises an ACQUIRE" wait_for 10 asked
 	stop monitor
 }
 

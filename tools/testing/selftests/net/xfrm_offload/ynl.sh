@@ -7,7 +7,7 @@
 # XFRM_MSG_MIGRATE_STATE.
 
 . "$(dirname "$0")/lib/lib.sh"
-. "$LIB/ynl.sh"
+. "$LIB/specs.sh"
 
 declare -r PACKET=1 SOFTWARE=2
 
