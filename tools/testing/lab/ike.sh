@@ -54,6 +54,12 @@ else
 	say "rows that QUICK=$QUICK draws, for $((enough / 60)) minutes"
 fi
 
+# A strongSwan with our patch has to be built from its source first.
+if [ ! -e "$BUILD/ike/patched.complete" ]; then
+	mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | grep -v '^patched-')
+	[ ${#wanted[@]} -gt 0 ] || die "there is no patched strongSwan: run ${IKE#"$TOP"/}/patched.sh with its source"
+fi
+
 # --- running them
 
 # The same row without offload.
