@@ -90,7 +90,8 @@ unbinds()
 
 STATES=(
 	"$SRC4 spi 0x1000 reqid 7 mode transport $GCM"
-	"$SRC4 spi 2 mode tunnel flag esn align4 replay-window 300 $GCM dir in replay-seq 5 replay-seq-hi 1"
+	"$SRC4 spi 2 mode tunnel flag esn align4 replay-window 300 $GCM dir in
+		replay-seq 5 replay-seq-hi 1"
 	"$SRC6 spi 3 mode tunnel enc cbc(aes) $KEY128 auth-trunc hmac(sha256) $KEY256 96
 		extra-flag oseq-may-wrap dont-encap-dscp dir out tfcpad 100"
 	"$SRC4 spi 4 $GCM mark 0x10 mask 0xff output-mark 5 mask 0xf if_id 9
@@ -357,7 +358,8 @@ monitors()
 	check "monitor: JSON: an object in each line" object_in_each_line json
 	is "monitor: JSON: what happened" "$(jq -r .event "$OUT/json.events" |
 		sort -u | paste -sd ' ')" \
-		"default delete-policy delete-sa expire-sa flush-policy flush-sa new-policy new-sa update-policy update-sa"
+		"$(echo default delete-policy delete-sa expire-sa flush-policy flush-sa \
+			new-policy new-sa update-policy update-sa)"
 	is "monitor: JSON: the expiry is hard" \
 		"$(events json '.event == "expire-sa" and .sa.spi == 4096' | jq .hard)" true
 	is "monitor: nokeys hides keys" "$(grep -c 000102 "$OUT/secret.events")" 0
@@ -582,7 +584,8 @@ migrate_policy()
 policy_migration()
 {
 	find_ynl && python3 -c 'import yaml, jsonschema' 2>/dev/null || {
-		skip "monitor: a migration of a policy" "needs tools/net/ynl, python3-yaml and python3-jsonschema"
+		skip "monitor: a migration of a policy" \
+			"needs tools/net/ynl, python3-yaml and python3-jsonschema"
 		return
 	}
 	run "xfrm state add src 10.8.0.1 dst 10.8.0.2 proto esp spi 0x1003 reqid 9 mode tunnel $GCM"
@@ -634,8 +637,8 @@ nic()
 	check "JSON: crypto offload" is_now '.offload.mode == "crypto"'
 	xfrm state flush
 
-	check "packet offload of an SA" run "xfrm state add $SRC4 spi 0x1000 reqid 7 dir out flag esn
-		$GCM offload packet dev $NIC dir out"
+	check "packet offload of an SA" run "xfrm state add $SRC4 spi 0x1000 reqid 7 dir out
+		flag esn $GCM offload packet dev $NIC dir out"
 	check "packet offload of a policy" run "xfrm policy add $sel dir out $TMPL reqid 7
 		offload packet dev $NIC"
 	check "packet offload is called packet" grep -q \

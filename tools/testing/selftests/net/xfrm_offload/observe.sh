@@ -264,7 +264,8 @@ migrated()
 	trace_clear
 	ctl left state migrate "${SA[@]}" to software || return
 	look
-	has "a migration" "^xfrm_sa_migrated: dst=$ADDR_right proto=50 spi=0x0000${SPI#0x} reqid=$N new_dst=$ADDR_right new_reqid=$N new_ifindex=0 err=0$"
+	line="^xfrm_sa_migrated: dst=$ADDR_right proto=50 spi=0x0000${SPI#0x} reqid=$N"
+	has "a migration" "$line new_dst=$ADDR_right new_reqid=$N new_ifindex=0 err=0$"
 	has "the old SA" "^xfrm_sa_fenced: .* reason=migrated"
 	trace_off xfrm
 }

@@ -82,7 +82,8 @@ check_messages() # BITS PROGRAM HEADER-OF-NEWSA HEADER-OF-EXPIRE
 
 	on left "$program" forge 0x1001 >"$OUT/forge"
 	is "$bits bits: a request with XFRMA_INVALID is refused, in words" \
-		"$(grep -cE "^error $EINVAL .*Only a copy of an INVALID SA has XFRMA_INVALID" "$OUT/forge")" 1
+		"$(grep -cE "^error $EINVAL .*Only a copy of an INVALID SA has XFRMA_INVALID" \
+			"$OUT/forge")" 1
 }
 
 # Why a 32-bit program cannot speak of SAs here; nothing if it can.

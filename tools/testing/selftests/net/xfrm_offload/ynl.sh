@@ -171,7 +171,8 @@ unbound()
 	events 3
 	seen='{reason, ifname, exact, at: .ifindex}'
 	ynl dump getsa >"$OUT/sas"
-	is "an INVALID SA says why" "$(jq -c "[.[] | select(.reqid == 1) | .invalid | $seen]" "$OUT/sas")" \
+	is "an INVALID SA says why" \
+		"$(jq -c "[.[] | select(.reqid == 1) | .invalid | $seen]" "$OUT/sas")" \
 		"[{\"reason\":\"dev-down\",\"ifname\":\"nic0\",\"exact\":true,\"at\":$IFINDEX}]"
 	is "so does its event" "$(jq -c "[.[] | select(.name == \"updsa-ntf\") |
 		.msg.invalid | $seen]" "$OUT/events")" \

@@ -20,7 +20,8 @@ find_ynl()
 
 need_ynl()
 {
-	find_ynl || skip_all "there is no tools/net/ynl that knows xfrm: run this in the kernel's tree"
+	find_ynl ||
+		skip_all "there is no tools/net/ynl that knows xfrm: run this in the kernel's tree"
 	python3 -c 'import yaml, jsonschema' 2>/dev/null ||
 		skip_all "needs python3-yaml and python3-jsonschema"
 }

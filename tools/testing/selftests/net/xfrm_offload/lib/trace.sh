@@ -36,8 +36,9 @@ trace_lines()
 
 traced() { trace_lines | grep -qE -e "$1"; } # REGEX
 
-# Compares the events of unbinds, lines of trace_lines(), with the table "steps": object by object, and the phases of
-# the whole. What began on the hardware has to end off it. Prints what is wrong.
+# Compares the events of unbinds, lines of trace_lines(), with the table "steps": object
+# by object, and the phases of the whole. What began on the hardware has to end off it.
+# Prints what is wrong.
 trace_steps() # EVENTS
 {
 	awk '
@@ -70,7 +71,9 @@ trace_steps() # EVENTS
 		split($1, name, /xfrm_sa_|:/)
 		step("sa", word("spi"), name[2])
 	}
-	$1 == "xfrm_policy_converted:" { step("policy", sprintf("0x%08x", word("index")), "converted") }
+	$1 == "xfrm_policy_converted:" {
+		step("policy", sprintf("0x%08x", word("index")), "converted")
+	}
 	END {
 		for (key in at) {
 			split(key, part, SUBSEP)
