@@ -603,17 +603,14 @@ void xfrm_offload_claim(struct net_device *dev,
 static bool xfrm_offload_policy_names(const struct xfrm_policy *xp,
 				      const struct xfrm_state *x)
 {
+	struct xfrm_state *named;
 	int i;
 
 	for (i = 0; i < xp->xfrm_nr; i++) {
-		const struct xfrm_tmpl *tmpl = &xp->xfrm_vec[i];
-		const xfrm_address_t *daddr = &tmpl->id.daddr;
-
-		if (tmpl->mode == XFRM_MODE_TRANSPORT)
-			daddr = &xp->selector.daddr;
-		if (tmpl->id.spi == x->id.spi && tmpl->id.proto == x->id.proto &&
-		    tmpl->encap_family == x->props.family &&
-		    xfrm_addr_equal(daddr, &x->id.daddr, x->props.family))
+		named = xfrm_offload_named_state(xp, &xp->xfrm_vec[i]);
+		if (named)
+			xfrm_state_put(named);
+		if (named == x)
 			return true;
 	}
 
@@ -623,7 +620,7 @@ static bool xfrm_offload_policy_names(const struct xfrm_policy *xp,
 /**
  * xfrm_offload_claim_policies - claim the outbound policies that name an SA
  * @dev: their device
- * @x: outbound SA with an SPI
+ * @x: outbound SA with an SPI, in the SAD
  * @batch: empty lists, which receive the policies; the caller gets a reference to
  *	each
  *

@@ -19,7 +19,9 @@ IKE=$LAB/ike
 runs=$BUILD/ike/runs
 # Of a short form, seconds.
 enough=${ENOUGH:-480}
+[[ $enough =~ ^[0-9]+$ ]] || die "ENOUGH is '$enough': give it a number of seconds"
 repeats=${REPEATS:-5}
+[[ $repeats =~ ^[1-9][0-9]*$ ]] || die "REPEATS is '$repeats': give it a number of runs"
 cpus=$(nproc)
 export XFRMCTL=$BUILD/xfrmctl/xfrmctl
 

@@ -20,14 +20,12 @@ fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 # shellcheck source=lib/specs.sh
 . "$LIB/specs.sh"
+# shellcheck source=lib/alone.sh
+. "$LIB/alone.sh"
 
 IP=${IPROUTE2_IP:-ip}
 BEFORE=${IPROUTE2_BEFORE:-}
 
-KEY160=0x000102030405060708090a0b0c0d0e0f10111213
-KEY128=0x000102030405060708090a0b0c0d0e0f
-KEY256=0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
-GCM="aead rfc4106(gcm(aes)) $KEY160 128"
 SRC4="src 192.0.2.1 dst 192.0.2.2 proto esp"
 SRC6="src 2001:db8::1 dst 2001:db8::2 proto esp"
 ID="dst 192.0.2.2 proto esp spi 0x1000"
@@ -39,38 +37,12 @@ set_up()
 	need jq python3 unshare
 	command -v "$IP" >/dev/null && xfrm state help 2>&1 | grep -q 'state migrate' ||
 		skip_all "needs an ip with patches/iproute2: make ip IPROUTE2=DIR"
-	find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
-	OUT=${OUT:-$(mktemp -d)}
-	mkdir -p "$OUT"
-	exec {NEVER}<> <(:)
-	LOG_START=$(dmesg | wc -l)
-	trap tear_down EXIT
-	trap 'exit 130' INT TERM
-	"$IP" link set lo up
-}
-
-tear_down()
-{
-	local job
-
-	for job in $(jobs -p); do
-		kill "$job" 2>/dev/null
-	done
-	[[ -z ${NIC:-} ]] || echo "$NIC_NUMBER" >"$NSIM/del_device"
+	begin_alone
 }
 
 xfrm() { "$IP" xfrm "$@"; } # WORD...
 
-# On a line of words; what is said is in out and err.
-run() # WORD...
-{
-	local words
-
-	read -rd '' -a words <<<"$*"
-	"$IP" "${words[@]}" >"$OUT/out" 2>"$OUT/err"
-	STATUS=$?
-	return "$STATUS"
-}
+run() { run_tool "$IP" "$@"; } # WORD...
 
 flush() { xfrm state flush && xfrm policy flush; }
 

@@ -14,12 +14,9 @@ fi
 
 # shellcheck source=lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
+. "$LIB/alone.sh"
 
-KEY160=0x000102030405060708090a0b0c0d0e0f10111213
 KEY288=0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223
-KEY128=0x000102030405060708090a0b0c0d0e0f
-KEY256=0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
-GCM="aead rfc4106(gcm(aes)) $KEY160 128"
 ID4="src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000"
 ID6="src 2001:db8::1 dst 2001:db8::2 proto esp spi 0x1001"
 NIC_NUMBER=77
@@ -28,39 +25,10 @@ set_up()
 {
 	((EUID == 0)) || skip_all "needs root"
 	need ip jq python3 unshare
-	find_tool || skip_all "needs xfrmctl (tools/net/xfrmctl)"
-	OUT=${OUT:-$(mktemp -d)}
-	mkdir -p "$OUT"
-	exec {NEVER}<> <(:)
-	LOG_START=$(dmesg | wc -l)
-	trap tear_down EXIT
-	trap 'exit 130' INT TERM
-	ip link set lo up
+	begin_alone
 }
 
-tear_down()
-{
-	local job
-
-	for job in $(jobs -p); do
-		kill "$job" 2>/dev/null
-	done
-	[[ -z ${NIC:-} ]] || echo "$NIC_NUMBER" >"$NSIM/del_device"
-}
-
-# Runs the tool on a line of words; EMPTY stands for an empty one.
-run() # WORD...
-{
-	local words i
-
-	read -rd '' -a words <<<"$*"
-	for i in "${!words[@]}"; do
-		[[ ${words[i]} != EMPTY ]] || words[i]=
-	done
-	"$XFRMCTL" "${words[@]}" >"$OUT/out" 2>"$OUT/err"
-	STATUS=$?
-	return "$STATUS"
-}
+run() { run_tool "$XFRMCTL" "$@"; } # WORD...
 
 flush() { "$XFRMCTL" state flush && "$XFRMCTL" policy flush; }
 
