@@ -7,13 +7,13 @@
 set -u
 . "$(dirname "$0")/../lib.sh"
 
-source=${1:?the directory of the source of strongSwan}
+source=${1-}
 work=$BUILD/ike/strongswan
 tree=$BUILD/ike/patched
 plugin=usr/lib/ipsec/plugins/libstrongswan-kernel-netlink.so
 log=$BUILD/ike/patched.log
 
-[ -x "$source/configure" ] || die "$source has no configure: give the unpacked source of a release of strongSwan"
+[ -x "$source/configure" ] || die "'$source' has no configure: name the directory of the unpacked source of a release of strongSwan"
 "$LAB/ike/tree.sh" sid || exit
 version=$(sed -n 's/^PACKAGE_VERSION=.\(.*\).$/\1/p' "$source/configure")
 grep -q "^charon-systemd $version-" "$BUILD/ike/sid.versions" ||
