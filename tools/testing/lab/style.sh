@@ -78,7 +78,8 @@ check "kernel-doc on patches" kernel_doc_of_patches
 check "kernel-doc of exported functions" undocumented
 # Copies: a file that git knows is taken for a source file, whatever its name.
 cp -r patches "$scratch"
-check "checkpatch on patches" checkpatch "$scratch"/patches/{,iproute2/}*/[0-9]*.patch
+# iproute2 has the kernel's style, strongSwan its own.
+check "checkpatch on patches" checkpatch "$scratch"/patches/{[0-9]*,before-*,iproute2,iproute2/*}/[0-9]*.patch
 check "sparse and W=1" compile_strictly
 for file in $(shell_scripts | sort -u); do
 	unseen=SC2317
