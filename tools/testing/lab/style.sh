@@ -29,6 +29,11 @@ checkpatch() {
 		--ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,ENOSYS,UNKNOWN_COMMIT_ID "$@"
 }
 
+# Git's limit for a message, which checkpatch reads in a mail only.
+wide_messages() {
+	awk 'length($0) > 75 { print FILENAME ":" FNR ": more than 75 columns" }' patches/*/*.commit
+}
+
 c_files() { ours '*.c' '*.h' | grep -v '^build/'; }
 shell_scripts() { git grep -lE '^#!.*(ba)?sh$' -- . ':!patches'; ours 'tools/testing/*.sh' '.ci/run'; }
 
@@ -73,6 +78,10 @@ undocumented() {
 
 mapfile -t sources < <(c_files)
 check "checkpatch on files" checkpatch -f "${sources[@]}"
+# What else the series bring, messages without a patch included: make series would complain.
+mapfile -t others < <(ours Documentation 'tools/net/*' 'tools/testing/selftests/*' | grep -vE '\.(c|h|svg|png)$')
+check "checkpatch on scripts and pages" checkpatch -f "${others[@]}"
+check "width of messages" wide_messages
 check "kernel-doc" kernel_doc "${sources[@]}"
 check "kernel-doc on patches" kernel_doc_of_patches
 check "kernel-doc of exported functions" undocumented

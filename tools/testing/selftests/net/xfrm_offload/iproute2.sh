@@ -632,8 +632,8 @@ lost()
 	watch lost "$IP" -- && watch lost-json "$IP" -j -- || return
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
 	check "INVALID: why, which device, exact" grep -qE \
-		"^	INVALID: device $NIC \(ifindex [0-9]+\) was unregistered; counters exact: can be carried on" \
-		<(xfrm state)
+		"^	INVALID: device $NIC \(ifindex [0-9]+\) was unregistered;"\
+" counters exact: can be carried on" <(xfrm state)
 	check "INVALID: with -d too" grep -q INVALID <("$IP" -d xfrm state)
 	check "JSON: INVALID" is_now '.state == "invalid" and .invalid.dev == env.NIC and
 		.invalid.reason == "device-unregistered" and .invalid.counters_exact and

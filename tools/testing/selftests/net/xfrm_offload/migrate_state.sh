@@ -162,8 +162,8 @@ named_policy() # add|update [WORDS...]
 	find_sa left "$PACKET"
 	# shellcheck disable=SC2086 # words, on purpose
 	ctl left policy "$1" src "$ADDR_left/$PREFIX" dst "$ADDR_right/$PREFIX" \
-		${UPSPEC:-} dir out priority 100 "${@:2}" tmpl "${SA[@]}" reqid "$PACKET" mode "$MODE" \
-		level required
+		${UPSPEC:-} dir out priority 100 "${@:2}" \
+		tmpl "${SA[@]}" reqid "$PACKET" mode "$MODE" level required
 }
 
 on_nic() { sa_is left "$PACKET" out '.state == "valid" and .offload.mode == "packet"'; }
