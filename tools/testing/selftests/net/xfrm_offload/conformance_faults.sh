@@ -1,6 +1,0 @@
-#!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
-#
-# Each requirement fails where the simulated NIC breaks it: see conformance.sh.
-
-exec "$(dirname "$0")/conformance.sh" faults
