@@ -130,11 +130,11 @@ static bool read_datagram(const void *buf, int len, struct answer *ans,
 }
 
 /* Sends @req and hands every message of the answer to @fn. */
-void netlink_ask(struct request *req, struct answer *ans, message_fn fn,
-		 void *data)
+void netlink_ask_family(int family, struct request *req, struct answer *ans,
+			message_fn fn, void *data)
 {
 	static alignas(8) char buf[RECEIVE_MAX];
-	struct mnl_socket *nl = netlink_open(NETLINK_XFRM, 0);
+	struct mnl_socket *nl = netlink_open(family, 0);
 	ssize_t len;
 
 	memset(ans, 0, sizeof(*ans));
@@ -147,6 +147,12 @@ void netlink_ask(struct request *req, struct answer *ans, message_fn fn,
 			    strerror(errno));
 	} while (read_datagram(buf, len, ans, fn, data));
 	mnl_socket_close(nl);
+}
+
+void netlink_ask(struct request *req, struct answer *ans, message_fn fn,
+		 void *data)
+{
+	netlink_ask_family(NETLINK_XFRM, req, ans, fn, data);
 }
 
 /* The same, and the kernel's refusal is shown. Returns the exit status. */

@@ -39,6 +39,8 @@ void request_put_u8(struct request *req, u16 type, u8 v);
 void request_put_u32(struct request *req, u16 type, u32 v);
 
 struct mnl_socket *netlink_open(int family, unsigned int groups);
+void netlink_ask_family(int family, struct request *req, struct answer *ans,
+			message_fn fn, void *data);
 void netlink_ask(struct request *req, struct answer *ans, message_fn fn,
 		 void *data);
 int netlink_do(struct request *req, const char *what, message_fn fn,

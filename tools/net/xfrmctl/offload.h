@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The device of an SA or a policy: whether it can, what it holds, and why an SA lost it. */
+/* The device of an SA or a policy: what it holds, and why an SA lost it. */
 #ifndef XFRMCTL_OFFLOAD_H
 #define XFRMCTL_OFFLOAD_H
 
@@ -39,19 +39,5 @@ bool invalid_exact(const struct attrs *t, const char **reason,
 		   char dev[IF_NAMESIZE]);
 void invalid_print(const struct attrs *t);
 void invalid_json(const struct attrs *t);
-
-/* Which devices can take over ESP, as ethtool tells it. */
-
-/**
- * struct esp_feature - esp-hw-offload of a device
- * @on: it is switched on
- * @fixed: it cannot be switched
- */
-struct esp_feature {
-	bool on;
-	bool fixed;
-};
-
-bool esp_feature_read(const char *dev, struct esp_feature *feature);
 
 #endif

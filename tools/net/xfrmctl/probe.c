@@ -7,16 +7,15 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "device.h"
 #include "json.h"
 #include "netlink.h"
-#include "offload.h"
 #include "xfrmctl.h"
 
 #define XFRM_STAT	"/proc/net/xfrm_stat"
@@ -186,48 +185,44 @@ static void show_finding(const struct question *q, const struct finding *f)
 	json_close('}');
 }
 
-static void show_device(const char *dev, const struct esp_feature *feature)
+static const char *const offloads_words[] = {
+	[OFFLOADS_CANNOT] = "cannot",
+	[OFFLOADS_COULD] = "could",
+	[OFFLOADS_NOW] = "now",
+};
+
+static void show_device(const struct device *dev)
 {
 	if (!options.json) {
-		printf(" %s (%s%s)", dev, feature->on ? "on" : "off",
-		       feature->fixed ? ", fixed" : "");
+		printf("offload by %s: %s\n\t%s\n", dev->name,
+		       offloads_words[dev->offloads], dev->how);
 		return;
 	}
 	json_open(NULL, '{');
-	json_string("dev", dev);
-	json_bool("on", feature->on);
-	json_bool("fixed", feature->fixed);
+	json_string("dev", dev->name);
+	json_string("offload", offloads_words[dev->offloads]);
+	if (dev->why)
+		json_string("why", dev->why);
+	if (*dev->at)
+		json_string("at", dev->at);
+	json_string("how", dev->how);
+	json_bool("on", dev->on);
+	json_bool("fixed", dev->fixed);
 	json_close('}');
-}
-
-static bool show_each_device(void)
-{
-	struct if_nameindex *list = if_nameindex();
-	struct esp_feature feature;
-	bool any = false;
-
-	for (struct if_nameindex *i = list; i && i->if_name; i++)
-		if (esp_feature_read(i->if_name, &feature)) {
-			show_device(i->if_name, &feature);
-			any = true;
-		}
-	if (list)
-		if_freenameindex(list);
-	return any;
 }
 
 static void show_devices(void)
 {
-	if (options.json) {
+	struct devices all;
+
+	devices_read(&all);
+	if (options.json)
 		json_open("devices", '[');
-		show_each_device();
+	for (size_t i = 0; i < all.count; i++)
+		show_device(&all.at[i]);
+	if (options.json)
 		json_close(']');
-		return;
-	}
-	fputs("devices with esp-hw-offload:", stdout);
-	if (!show_each_device())
-		fputs(" none", stdout);
-	puts("\n\tfeatures of each device, as ethtool reads them (ETHTOOL_GFEATURES)");
+	devices_free(&all);
 }
 
 static int probe_run(struct args *a)

@@ -719,13 +719,100 @@ nic_there()
 	ip link set "$NIC" up
 }
 
-offloaded()
+# What probe says of DEV: whether it offloads, why not, and which device that is about.
+offload_of() # DEV
 {
-	nic_there ||
-		{ skip "offload" "needs netdevsim (CONFIG_NETDEVSIM)"; return; }
+	"$XFRMCTL" -j probe | jq -r --arg dev "$1" '.devices[] | select(.dev == $dev) |
+		[.offload, .why // "-", .at // "-"] | join(" ")'
+}
+
+offloads() # WHAT DEV WORD WHY AT
+{
+	is "probe: $1" "$(offload_of "$2")" "$3 $4 $5"
+}
+
+# What has no hardware for it.
+others_offload()
+{
+	offloads "loopback" lo cannot no-feature -
+	if ip link add probe0 type veth peer name probe1 2>/dev/null; then
+		offloads "veth" probe0 cannot no-feature -
+		ip link del probe0
+	else
+		skip "probe: veth" "needs veth (CONFIG_VETH)"
+	fi
+	if ip link add probe0 type dummy 2>/dev/null; then
+		offloads "dummy" probe0 cannot no-feature -
+		ip link del probe0
+	else
+		skip "probe: dummy" "needs dummy devices (CONFIG_DUMMY)"
+	fi
+}
+
+nic_offloads()
+{
 	check "probe names the device" holds \
 		'.devices[] | select(.dev == env.NIC) | .on' \
 		<("$XFRMCTL" -j probe)
+	offloads "a NIC" "$NIC" now - -
+	check "probe: in words" shows "^offload by $NIC: now$" probe
+	if ip link add link "$NIC" name probe0 type vlan id 5 2>/dev/null; then
+		offloads "a VLAN" probe0 cannot vlan "$NIC"
+		ip link del probe0
+	else
+		skip "probe: a VLAN" "needs VLANs (CONFIG_VLAN_8021Q)"
+	fi
+	ethtool -K "$NIC" esp-hw-offload off
+	offloads "the feature is off" "$NIC" could feature-off -
+	ethtool -K "$NIC" esp-hw-offload on
+	ip link set "$NIC" down
+	offloads "the NIC is down" "$NIC" could down -
+	ip link set "$NIC" up
+}
+
+bond_offloads()
+{
+	ip link add probe0 type bond mode balance-rr 2>/dev/null ||
+		{ skip "probe: a bond" "needs bonds (CONFIG_BONDING)"; return; }
+	offloads "a bond in another mode" probe0 cannot mode -
+	ip link set probe0 type bond mode active-backup
+	offloads "a bond that is down" probe0 could down -
+	ip link set probe0 up
+	offloads "a bond without a slave" probe0 could no-slave -
+	ip link set "$NIC" down
+	ip link set "$NIC" master probe0
+	ip link set probe0 type bond active_slave "$NIC"
+	offloads "a bond" probe0 now - -
+	ethtool -K "$NIC" esp-hw-offload off
+	offloads "a bond whose slave's feature is off" probe0 could feature-off "$NIC"
+	ethtool -K "$NIC" esp-hw-offload on
+	ethtool -K probe0 esp-hw-offload off
+	offloads "a bond whose feature is off" probe0 could feature-off -
+	ethtool -K probe0 esp-hw-offload on
+	if ip link add probe1 type dummy && ip link set probe1 master probe0; then
+		offloads "a bond with a spare slave that cannot" probe0 now spare probe1
+		ip link set probe0 type bond active_slave probe1
+		offloads "a bond whose slave cannot" probe0 cannot no-feature probe1
+		ip link del probe1
+	else
+		skip "probe: a bond with a slave that cannot" \
+			"needs dummy devices (CONFIG_DUMMY)"
+	fi
+	ip link del probe0
+	ip link set "$NIC" up
+}
+
+offloaded()
+{
+	others_offload
+	nic_there ||
+		{ skip "offload" "needs netdevsim (CONFIG_NETDEVSIM)"; return; }
+	if command -v ethtool >/dev/null; then
+		nic_offloads
+		bond_offloads
+	else
+		skip "probe: a NIC, a bond" "ethtool is not installed"
+	fi
 	sa "crypto offload" ".offload.dev == \"$NIC\" and
 		.offload.dir == \"in\" and .offload.mode == \"crypto\"" \
 		"$ID4" "$GCM offload dev $NIC dir in"
