@@ -60,8 +60,8 @@ struct xfrm_dev_counters {
  * @on_list: the expiry waits for a path
  * @since: jiffies since which it does
  * @held_node: entry of the list of these
- * @ifindex: index of its last device; 0 if it was in software
- * @ifname: name of its last device
+ * @ifindex: index of its last device, or of the one that refused it; 0: none
+ * @ifname: name of that device
  *
  * @tail: the tail of the SA's key, or NULL
  * @tail_node: entry of a list of the tail's table, or of the tail

@@ -600,7 +600,7 @@ int xfrm_offload_new_sa(struct net *net, struct xfrm_state *x,
 	err = xfrm_packet_offload_routed(net, x, xuo, extack);
 	if (!err)
 		err = xfrm_dev_state_add(net, x, xuo, extack);
-	if (err && xfrm_tail_refused(x))
+	if (err && xfrm_tail_refused(x, xuo->ifindex))
 		err = 0;
 
 	return err;

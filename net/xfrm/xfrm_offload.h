@@ -351,7 +351,7 @@ enum xfrm_tail_stage {
 void xfrm_tail_close(struct xfrm_state *x, bool known);
 void xfrm_tail_step(struct xfrm_state *x, enum xfrm_tail_stage from,
 		    enum xfrm_tail_stage to);
-bool xfrm_tail_refused(struct xfrm_state *x);
+bool xfrm_tail_refused(struct xfrm_state *x, int ifindex);
 int xfrm_tail_is_free(struct xfrm_state *x, struct netlink_ext_ack *extack);
 int xfrm_tail_inherit(struct xfrm_state *x, struct xfrm_state *xc,
 		      struct netlink_ext_ack *extack);

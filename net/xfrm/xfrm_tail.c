@@ -919,9 +919,25 @@ int xfrm_tail_meet(struct xfrm_state *x, const struct xfrm_user_offload *xuo,
 }
 EXPORT_SYMBOL_GPL(xfrm_tail_meet);
 
+/* Say which device did not take the SA, unless there is none with this index. */
+static void xfrm_tail_refused_by(struct xfrm_state *x, int ifindex)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(xs_net(x), ifindex);
+	if (dev) {
+		x->invalid.ifindex = ifindex;
+		strscpy(x->invalid.ifname, dev->name);
+		atomic_inc(&dev->xfrm_offloads.counts.unbound[XFRM_INVALID_REFUSED]);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * xfrm_tail_refused - the device did not take a new SA
  * @x: the new SA, after xfrm_tail_meet() and xfrm_dev_state_add()
+ * @ifindex: index of the device that was asked for
  *
  * A key manager that copies an SA (MOBIKE) has deleted it already, and most of
  * them ignore what the addition of the copy returns. So a copy is added as
@@ -931,7 +947,7 @@ EXPORT_SYMBOL_GPL(xfrm_tail_meet);
  * Context: process, under net->xfrm.xfrm_cfg_mutex.
  * Return: true if @x is a copy, and INVALID now.
  */
-bool xfrm_tail_refused(struct xfrm_state *x)
+bool xfrm_tail_refused(struct xfrm_state *x, int ifindex)
 {
 	const struct xfrm_tail *t = x->invalid.tail;
 	bool exact = t && !READ_ONCE(t->unknown);
@@ -940,6 +956,7 @@ bool xfrm_tail_refused(struct xfrm_state *x)
 		return false;
 
 	xfrm_tail_forget(x);
+	xfrm_tail_refused_by(x, ifindex);
 	xfrm_tail_add_invalid(x, XFRM_INVALID_REFUSED, exact);
 	return true;
 }

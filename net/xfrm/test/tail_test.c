@@ -631,6 +631,38 @@ static void tail_after_an_unbind(struct kunit *test)
 	delete(x);
 }
 
+/* A copy that its device refuses comes up INVALID, and says which device that is,
+ * if there is one.
+ */
+static void refused_copy_names_the_device(struct kunit *test)
+{
+	atomic_t *count = &fake.dev->xfrm_offloads.counts.unbound[XFRM_INVALID_REFUSED];
+	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
+	struct xfrm_state *y[2];
+	int i, ifindex;
+
+	stopped_at(test, OUT, 41);
+	fake_register(test, fake.dev);
+	ifindex = fake.dev->ifindex;
+	fake.refuse = -ENOSPC;
+	for (i = 0; i < ARRAY_SIZE(y); i++) {
+		y[i] = make(test, OUT, i);
+		KUNIT_EXPECT_EQ(test, meet(test, y[i], PACKET), 0);
+		xuo.ifindex = i ? INT_MAX : ifindex;
+		KUNIT_EXPECT_EQ(test, xfrm_offload_new_sa(&init_net, y[i], &xuo,
+							  &extack), 0);
+		KUNIT_EXPECT_EQ(test, y[i]->km.state, XFRM_STATE_INVALID);
+		KUNIT_EXPECT_EQ(test, y[i]->invalid.reason, XFRM_INVALID_REFUSED);
+		KUNIT_EXPECT_TRUE(test, y[i]->invalid.exact);
+		KUNIT_EXPECT_EQ(test, y[i]->invalid.ifindex, i ? 0 : ifindex);
+		KUNIT_EXPECT_STREQ(test, y[i]->invalid.ifname,
+				   i ? "" : fake.dev->name);
+		KUNIT_EXPECT_EQ(test, atomic_read(count), 1);
+		fake_discard(y[i]);
+	}
+	fake_unregister();
+}
+
 /* A suspended SA still uses its key: the tail is final after its deletion
  * only.
  */
@@ -832,6 +864,7 @@ static struct kunit_case tail_cases[] = {
 	KUNIT_CASE(tail_of_a_cipher),
 	KUNIT_CASE(tail_live_reverse),
 	KUNIT_CASE(tail_after_an_unbind),
+	KUNIT_CASE(refused_copy_names_the_device),
 	KUNIT_CASE(tail_of_a_suspended),
 	KUNIT_CASE(tail_of_one_deleted_while_suspended),
 	KUNIT_CASE(tail_of_a_clone),

@@ -399,6 +399,8 @@ elsewhere()
 	check "12: a copy of an SA is taken all the same" nic_sa add 0x7101 packet out
 	is "12: as INVALID, with exact numbers" "$(count_sas left ".spi == $((0x7101)) and
 		.invalid.reason == \"refused\" and .invalid.counters_exact")" 1
+	is "14: and it names the device" \
+		"$(count_sas left ".invalid.reason == \"refused\" and .invalid.dev == \"nic0\"")" 1
 	check "12: and the key manager is told to rekey it" \
 		wait_for 10 at_least 1 expiries
 	is "12: once" "$(expiries)" 1
