@@ -168,7 +168,7 @@ ynl_listens_up() {
 }
 listens_to_sas() { awk '$2 == 6 && substr($4, 8) ~ /[4-7c-f]/ { n++ } END { exit !n }' /proc/net/netlink; }
 ynl_listens_seen() {
-	same "what it hears" "$(jq -c '.[] | [.name, .msg.invalid.reason]' "$said")" '["updsa-ntf","dev-down"]'
+	same "what it hears" "$(jq -c '.[] | [.name, .msg.invalid.reason]' "$said")" '["updsa-ntf","device-down"]'
 }
 
 # --- xfrm_observe.rst: 192.0.2.1 has an SA and a policy on eth0, which goes

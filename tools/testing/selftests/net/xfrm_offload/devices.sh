@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What each device that offloads says of it, under the same names: a simulated NIC,
-# and a bond of two. And a dump of the SAs that lost theirs.
+# What each device that offloads says of it, under the same names: a simulated NIC, a
+# bond of two, a VLAN above either, which has none, and the modelled 82599. And a dump of
+# the SAs that lost theirs.
 
 . "$(dirname "$0")/lib/lib.sh"
 . "$LIB/bond.sh"
@@ -55,6 +56,40 @@ invalid_only()
 	is "INVALID only: none" "$(invalid_spis)" "[]"
 }
 
+# Packets of VLAN 5 go to the device below, and so does what is counted.
+vlan() # HOST DEV
+{
+	local before
+
+	before=$(counts "$1" "$2")
+	on "$1" ip link add link "$2" name vlan5 type vlan id 5 &&
+		on "$1" ip link set vlan5 up ||
+		{ skip "a VLAN above $2" "needs VLANs (CONFIG_VLAN_8021Q)"; return; }
+	is "a VLAN above $2: no names" "$(names "$1" vlan5 2>/dev/null)" ""
+	is "a VLAN above $2: the device below counts as before" "$(counts "$1" "$2")" \
+		"$before"
+	on "$1" ip link del vlan5
+}
+
+# ixgbe has a lot of its own, and does crypto offload.
+card()
+{
+	[[ -w /sys/kernel/debug/sim82599/plug ]] ||
+		{ skip "an 82599" "needs the model of an 82599 (CONFIG_SIM82599)"; return; }
+	. "$LIB/ixgbe.sh"
+	has_82599
+	OFFLOAD_TO[left]=nic0
+	FLOWS=("")
+	hosts_up && flow_add transport v4 crypto:none || { not_ok "an 82599: set-up"; return; }
+	is "an 82599: the same names" "$(names left nic0)" "$NAMES"
+	is "an 82599 holds" "$(counts left nic0)" "sa_in 1,sa_out 1"
+	vlan left nic0
+	left ip link set nic0 down
+	wait_for 10 nothing_offloaded left
+	is "an 82599 that is down lost" "$(counts left nic0)" "unbind_device_down 2"
+	hosts_down
+}
+
 # node_exporter reads so many lines by their order.
 is_behind_what_is_read()
 {
@@ -71,16 +106,19 @@ ctl left state add src 10.8.0.1 dst 10.8.0.2 proto esp spi 0x8001 reqid 80 mode 
 	aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121315 128
 
 more_than "a bond: names" "$(names left bond0 | tr -cd , | wc -c)" 10
-is "the same for a NIC" "$(names left nic0)" "$(names left bond0)"
+NAMES=$(names left bond0)
+is "the same for a NIC" "$(names left nic0)" "$NAMES"
 is "lo has none" "$(names left lo 2>/dev/null)" ""
 is "a bond holds" "$(counts left bond0)" "policy_in 1,policy_out 1,sa_in 1,sa_out 1"
 is "its slave holds nothing of its own" "$(counts left nic0)" ""
 is "a NIC holds" "$(counts right nic0)" "policy_in 1,policy_out 1,sa_in 1,sa_out 1"
+vlan left bond0
+vlan right nic0
 check "the flow sends" pings 1
 
 check "1: packets in the queue are fenced" fenced
 is "a NIC after esp-hw-offload off" "$(counts right nic0 | sed -E 's/(fenced) [0-9]+/\1/')" \
-	"policy_converted 2,tx_fenced,unbound_feature_off 2"
+	"policy_converted 2,tx_fenced,unbind_feature_off 2"
 on right ethtool -K nic0 esp-hw-offload on
 find_sa right 1
 ctl right state delete "${SA[@]}"
@@ -97,8 +135,10 @@ is "a bond after a failover" "$(counts left bond0)" \
 both_down
 wait_for 10 nothing_offloaded left
 is "a bond without slaves" "$(counts left bond0)" \
-	"not_restored 4,policy_converted 2,unbound_slave_lost 2"
+	"not_restored 4,policy_converted 2,unbind_slave_lost 2"
 invalid_only
 check "xfrm_stat: what is ours is behind what others read by its place" is_behind_what_is_read
 bond_down
+all_down
+card
 finish

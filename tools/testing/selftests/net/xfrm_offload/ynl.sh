@@ -173,10 +173,10 @@ unbound()
 	ynl dump getsa >"$OUT/sas"
 	is "an INVALID SA says why" \
 		"$(jq -c "[.[] | select(.reqid == 1) | .invalid | $seen]" "$OUT/sas")" \
-		"[{\"reason\":\"dev-down\",\"ifname\":\"nic0\",\"exact\":true,\"at\":$IFINDEX}]"
+		"[{\"reason\":\"device-down\",\"ifname\":\"nic0\",\"exact\":true,\"at\":$IFINDEX}]"
 	is "so does its event" "$(jq -c "[.[] | select(.name == \"updsa-ntf\") |
 		.msg.invalid | $seen]" "$OUT/events")" \
-		"[{\"reason\":\"dev-down\",\"ifname\":\"nic0\",\"exact\":true,\"at\":$IFINDEX}]"
+		"[{\"reason\":\"device-down\",\"ifname\":\"nic0\",\"exact\":true,\"at\":$IFINDEX}]"
 }
 
 # The same by the library that is made for C.
