@@ -337,9 +337,10 @@ static int xfrm_offload_add_state(const struct xfrmdev_ops *ops,
 	u64 began;
 	int err;
 
-	began = xfrm_driver_begin(x->xso.dev, "state_add", ntohl(x->id.spi));
+	began = xfrm_driver_begin(x->xso.dev, "state_add", x, ntohl(x->id.spi));
 	err = ops->xdo_dev_state_add(x, extack);
-	xfrm_driver_end(x->xso.dev, "state_add", ntohl(x->id.spi), err, began);
+	xfrm_driver_end(x->xso.dev, "state_add", x, ntohl(x->id.spi), err,
+			began);
 
 	return err;
 }
@@ -350,9 +351,11 @@ static void xfrm_offload_delete_state(const struct xfrmdev_ops *ops,
 	struct xfrm_state *x = xfrm_offload_state_of(node);
 	u64 began;
 
-	began = xfrm_driver_begin(x->xso.dev, "state_delete", ntohl(x->id.spi));
+	began = xfrm_driver_begin(x->xso.dev, "state_delete", x,
+				  ntohl(x->id.spi));
 	ops->xdo_dev_state_delete(x);
-	xfrm_driver_end(x->xso.dev, "state_delete", ntohl(x->id.spi), 0, began);
+	xfrm_driver_end(x->xso.dev, "state_delete", x, ntohl(x->id.spi), 0,
+			began);
 }
 
 static void xfrm_offload_free_state(const struct xfrmdev_ops *ops,
@@ -364,9 +367,10 @@ static void xfrm_offload_free_state(const struct xfrmdev_ops *ops,
 	if (!ops->xdo_dev_state_free)
 		return;
 
-	began = xfrm_driver_begin(x->xso.dev, "state_free", ntohl(x->id.spi));
+	began = xfrm_driver_begin(x->xso.dev, "state_free", x, ntohl(x->id.spi));
 	ops->xdo_dev_state_free(x);
-	xfrm_driver_end(x->xso.dev, "state_free", ntohl(x->id.spi), 0, began);
+	xfrm_driver_end(x->xso.dev, "state_free", x, ntohl(x->id.spi), 0,
+			began);
 }
 
 const struct xfrm_offload_kind xfrm_offload_states = {
@@ -433,9 +437,9 @@ static int xfrm_offload_add_policy(const struct xfrmdev_ops *ops,
 	u64 began;
 	int err;
 
-	began = xfrm_driver_begin(xp->xdo.dev, "policy_add", xp->index);
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_add", xp, xp->index);
 	err = ops->xdo_dev_policy_add(xp, extack);
-	xfrm_driver_end(xp->xdo.dev, "policy_add", xp->index, err, began);
+	xfrm_driver_end(xp->xdo.dev, "policy_add", xp, xp->index, err, began);
 
 	return err;
 }
@@ -449,9 +453,9 @@ static void xfrm_offload_delete_policy(const struct xfrmdev_ops *ops,
 	if (!ops->xdo_dev_policy_delete)
 		return;
 
-	began = xfrm_driver_begin(xp->xdo.dev, "policy_delete", xp->index);
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_delete", xp, xp->index);
 	ops->xdo_dev_policy_delete(xp);
-	xfrm_driver_end(xp->xdo.dev, "policy_delete", xp->index, 0, began);
+	xfrm_driver_end(xp->xdo.dev, "policy_delete", xp, xp->index, 0, began);
 }
 
 static void xfrm_offload_free_policy(const struct xfrmdev_ops *ops,
@@ -463,9 +467,9 @@ static void xfrm_offload_free_policy(const struct xfrmdev_ops *ops,
 	if (!ops->xdo_dev_policy_free)
 		return;
 
-	began = xfrm_driver_begin(xp->xdo.dev, "policy_free", xp->index);
+	began = xfrm_driver_begin(xp->xdo.dev, "policy_free", xp, xp->index);
 	ops->xdo_dev_policy_free(xp);
-	xfrm_driver_end(xp->xdo.dev, "policy_free", xp->index, 0, began);
+	xfrm_driver_end(xp->xdo.dev, "policy_free", xp, xp->index, 0, began);
 }
 
 const struct xfrm_offload_kind xfrm_offload_policies = {
@@ -781,11 +785,11 @@ void xfrm_dev_push_esn(struct xfrm_state *x)
 	rcu_read_lock();
 	dev = xfrm_offload_live_dev(&x->xso);
 	if (dev && dev->xfrmdev_ops->xdo_dev_state_advance_esn) {
-		began = xfrm_driver_begin(dev, "state_advance_esn",
+		began = xfrm_driver_begin(dev, "state_advance_esn", x,
 					  ntohl(x->id.spi));
 		dev->xfrmdev_ops->xdo_dev_state_advance_esn(x);
-		xfrm_driver_end(dev, "state_advance_esn", ntohl(x->id.spi), 0,
-				began);
+		xfrm_driver_end(dev, "state_advance_esn", x,
+				ntohl(x->id.spi), 0, began);
 	}
 	rcu_read_unlock();
 }

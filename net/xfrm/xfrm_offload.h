@@ -198,30 +198,31 @@ static inline int xfrm_policy_may_replace(const struct xfrm_policy *pol)
 DECLARE_TRACEPOINT(xfrm_driver_begin);
 DECLARE_TRACEPOINT(xfrm_driver_end);
 
-u64 __xfrm_driver_begin(const struct net_device *dev, const char *call, u32 id);
-void __xfrm_driver_end(const struct net_device *dev, const char *call, u32 id,
-		       int err, u64 began);
+u64 __xfrm_driver_begin(const struct net_device *dev, const char *call,
+			const void *obj, u32 id);
+void __xfrm_driver_end(const struct net_device *dev, const char *call,
+		       const void *obj, u32 id, int err, u64 began);
 u32 xfrm_offload_count(const struct hlist_head *list);
 
-/* Around a callback of a driver: @call is its name without xdo_dev_, @id the SPI of
- * the SA or the index of the policy. Returns 0 if nobody traces it.
+/* Around a callback of a driver: @call is its name without xdo_dev_, @obj the SA or
+ * the policy, @id the SPI or the index of it. Returns 0 if nobody traces it.
  */
 static inline u64 xfrm_driver_begin(const struct net_device *dev,
-				    const char *call, u32 id)
+				    const char *call, const void *obj, u32 id)
 {
 	if (tracepoint_enabled(xfrm_driver_begin) ||
 	    tracepoint_enabled(xfrm_driver_end))
-		return __xfrm_driver_begin(dev, call, id);
+		return __xfrm_driver_begin(dev, call, obj, id);
 
 	return 0;
 }
 
 static inline void xfrm_driver_end(const struct net_device *dev,
-				   const char *call, u32 id, int err,
-				   u64 began)
+				   const char *call, const void *obj, u32 id,
+				   int err, u64 began)
 {
 	if (began)
-		__xfrm_driver_end(dev, call, id, err, began);
+		__xfrm_driver_end(dev, call, obj, id, err, began);
 }
 
 /* xfrm_offload.c */

@@ -40,9 +40,11 @@ static void xfrm_dev_update_stats(struct net_device *dev, struct xfrm_state *x)
 {
 	u64 began;
 
-	began = xfrm_driver_begin(dev, "state_update_stats", ntohl(x->id.spi));
+	began = xfrm_driver_begin(dev, "state_update_stats", x,
+				  ntohl(x->id.spi));
 	dev->xfrmdev_ops->xdo_dev_state_update_stats(x);
-	xfrm_driver_end(dev, "state_update_stats", ntohl(x->id.spi), 0, began);
+	xfrm_driver_end(dev, "state_update_stats", x, ntohl(x->id.spi), 0,
+			began);
 }
 
 /**
@@ -152,9 +154,9 @@ static int xfrm_unbind_ask(struct net_device *dev, struct xfrm_state *x,
 	if (!dev->xfrmdev_ops->xdo_dev_state_unbind)
 		return -EOPNOTSUPP;
 
-	began = xfrm_driver_begin(dev, "state_unbind", ntohl(x->id.spi));
+	began = xfrm_driver_begin(dev, "state_unbind", x, ntohl(x->id.spi));
 	err = dev->xfrmdev_ops->xdo_dev_state_unbind(dev, x, final);
-	xfrm_driver_end(dev, "state_unbind", ntohl(x->id.spi), err, began);
+	xfrm_driver_end(dev, "state_unbind", x, ntohl(x->id.spi), err, began);
 
 	return err;
 }

@@ -922,14 +922,16 @@ EXPORT_SYMBOL_GPL(xfrm_tail_meet);
 /* Say which device did not take the SA, unless there is none with this index. */
 static void xfrm_tail_refused_by(struct xfrm_state *x, int ifindex)
 {
+	struct xfrm_dev_counts *counts;
 	struct net_device *dev;
 
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(xs_net(x), ifindex);
 	if (dev) {
+		counts = &dev->xfrm_offloads.counts;
+		atomic_inc(&counts->unbound[XFRM_INVALID_REFUSED]);
 		x->invalid.ifindex = ifindex;
 		strscpy(x->invalid.ifname, dev->name);
-		atomic_inc(&dev->xfrm_offloads.counts.unbound[XFRM_INVALID_REFUSED]);
 	}
 	rcu_read_unlock();
 }

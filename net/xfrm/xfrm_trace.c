@@ -18,31 +18,34 @@
  * __xfrm_driver_begin - trace that a callback of a driver begins
  * @dev: the device
  * @call: name of the callback, without xdo_dev_
- * @id: SPI of the SA, or index of the policy
+ * @obj: the SA or policy
+ * @id: its SPI, or its index
  *
  * Context: that of the callback.
  * Return: the time, for __xfrm_driver_end().
  */
-u64 __xfrm_driver_begin(const struct net_device *dev, const char *call, u32 id)
+u64 __xfrm_driver_begin(const struct net_device *dev, const char *call,
+			const void *obj, u32 id)
 {
-	trace_xfrm_driver_begin(dev, call, id);
+	trace_xfrm_driver_begin(dev, call, obj, id);
 	return ktime_get_ns();
 }
 
 /**
  * __xfrm_driver_end - trace that it has ended
- * @dev: as for __xfrm_driver_begin(), as are @call and @id
+ * @dev: as for __xfrm_driver_begin(), as are @call, @obj and @id
  * @call: see there
+ * @obj: see there
  * @id: see there
  * @err: what the callback returned
  * @began: what __xfrm_driver_begin() returned
  *
  * Context: that of the callback.
  */
-void __xfrm_driver_end(const struct net_device *dev, const char *call, u32 id,
-		       int err, u64 began)
+void __xfrm_driver_end(const struct net_device *dev, const char *call,
+		       const void *obj, u32 id, int err, u64 began)
 {
-	trace_xfrm_driver_end(dev, call, id, err, ktime_get_ns() - began);
+	trace_xfrm_driver_end(dev, call, obj, id, err, ktime_get_ns() - began);
 }
 
 /**

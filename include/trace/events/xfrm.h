@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What happens to SAs and policies that a device holds. See
- * Documentation/networking/xfrm/xfrm_observe.rst. No key is in any event.
+ * Documentation/networking/xfrm/xfrm_observe.rst. No key is in any event. "obj" is
+ * the same in all events of one SA or policy: its address, hashed.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM xfrm
@@ -187,6 +188,7 @@ DECLARE_EVENT_CLASS(xfrm_sa,
 				     __field(u8, reason)
 				     __field(bool, exact)
 				     __field(u32, reqid)
+				     __field(const void *, obj)
 				     __string(dev, dev)),
 		    TP_fast_assign(xfrm_trace_addr(__entry->saddr,
 						   &x->props.saddr,
@@ -200,13 +202,14 @@ DECLARE_EVENT_CLASS(xfrm_sa,
 				   __entry->reason = reason;
 				   __entry->exact = x->invalid.exact;
 				   __entry->reqid = x->props.reqid;
+				   __entry->obj = x;
 				   __assign_str(dev);),
-		    TP_printk("src=%pISc dst=%pISc proto=%u spi=0x%08x reqid=%u dir=%s dev=%s reason=%s exact=%d",
+		    TP_printk("src=%pISc dst=%pISc proto=%u spi=0x%08x reqid=%u dir=%s dev=%s reason=%s exact=%d obj=%p",
 			      __entry->saddr, __entry->daddr, __entry->proto,
 			      __entry->spi, __entry->reqid,
 			      xfrm_show_dir(__entry->dir), __get_str(dev),
 			      xfrm_show_reason(__entry->reason),
-			      __entry->exact));
+			      __entry->exact, __entry->obj));
 
 /* It became INVALID. */
 DEFINE_EVENT(xfrm_sa, xfrm_sa_fenced,
@@ -249,7 +252,8 @@ TRACE_EVENT(xfrm_sa_migrated,
 			     __field(u32, reqid)
 			     __field(u32, new_reqid)
 			     __field(int, ifindex)
-			     __field(int, err)),
+			     __field(int, err)
+			     __field(const void *, obj)),
 	    TP_fast_assign(xfrm_trace_addr(__entry->daddr,
 					   &x->id.daddr,
 					   x->props.family);
@@ -261,11 +265,12 @@ TRACE_EVENT(xfrm_sa_migrated,
 			   __entry->reqid = x->props.reqid;
 			   __entry->new_reqid = to->props.reqid;
 			   __entry->ifindex = to->xso.ifindex;
-			   __entry->err = err;),
-	    TP_printk("dst=%pISc proto=%u spi=0x%08x reqid=%u new_dst=%pISc new_reqid=%u new_ifindex=%d err=%d",
+			   __entry->err = err;
+			   __entry->obj = x;),
+	    TP_printk("dst=%pISc proto=%u spi=0x%08x reqid=%u new_dst=%pISc new_reqid=%u new_ifindex=%d err=%d obj=%p",
 		      __entry->daddr, __entry->proto, __entry->spi,
 		      __entry->reqid, __entry->new_daddr, __entry->new_reqid,
-		      __entry->ifindex, __entry->err));
+		      __entry->ifindex, __entry->err, __entry->obj));
 
 /* --- one policy */
 
@@ -275,46 +280,54 @@ TRACE_EVENT(xfrm_policy_converted,
 	    TP_STRUCT__entry(__field(u32, index)
 			     __field(u32, priority)
 			     __field(u8, dir)
+			     __field(const void *, obj)
 			     __string(dev, dev)),
 	    TP_fast_assign(__entry->index = xp->index;
 			   __entry->priority = xp->priority;
 			   __entry->dir = xp->xdo.dir;
+			   __entry->obj = xp;
 			   __assign_str(dev);),
-	    TP_printk("index=%u priority=%u dir=%s dev=%s", __entry->index,
-		      __entry->priority, xfrm_show_dir(__entry->dir),
-		      __get_str(dev)));
+	    TP_printk("index=%u priority=%u dir=%s dev=%s obj=%p",
+		      __entry->index, __entry->priority,
+		      xfrm_show_dir(__entry->dir), __get_str(dev),
+		      __entry->obj));
 
 /* --- a driver's callbacks; @id is the SPI of an SA, or the index of a policy */
 
 TRACE_EVENT(xfrm_driver_begin,
-	    TP_PROTO(const struct net_device *dev, const char *call, u32 id),
-	    TP_ARGS(dev, call, id),
+	    TP_PROTO(const struct net_device *dev, const char *call,
+		     const void *obj, u32 id),
+	    TP_ARGS(dev, call, obj, id),
 	    TP_STRUCT__entry(__string(dev, dev->name)
 			     __string(call, call)
+			     __field(const void *, obj)
 			     __field(u32, id)),
 	    TP_fast_assign(__assign_str(dev);
 			   __assign_str(call);
+			   __entry->obj = obj;
 			   __entry->id = id;),
-	    TP_printk("dev=%s call=%s id=0x%08x", __get_str(dev),
-		      __get_str(call), __entry->id));
+	    TP_printk("dev=%s call=%s id=0x%08x obj=%p", __get_str(dev),
+		      __get_str(call), __entry->id, __entry->obj));
 
 TRACE_EVENT(xfrm_driver_end,
-	    TP_PROTO(const struct net_device *dev, const char *call, u32 id,
-		     int err, u64 ns),
-	    TP_ARGS(dev, call, id, err, ns),
+	    TP_PROTO(const struct net_device *dev, const char *call,
+		     const void *obj, u32 id, int err, u64 ns),
+	    TP_ARGS(dev, call, obj, id, err, ns),
 	    TP_STRUCT__entry(__string(dev, dev->name)
 			     __string(call, call)
+			     __field(const void *, obj)
 			     __field(u32, id)
 			     __field(int, err)
 			     __field(u64, ns)),
 	    TP_fast_assign(__assign_str(dev);
 			   __assign_str(call);
+			   __entry->obj = obj;
 			   __entry->id = id;
 			   __entry->err = err;
 			   __entry->ns = ns;),
-	    TP_printk("dev=%s call=%s id=0x%08x err=%d ns=%llu",
+	    TP_printk("dev=%s call=%s id=0x%08x err=%d ns=%llu obj=%p",
 		      __get_str(dev), __get_str(call), __entry->id,
-		      __entry->err, __entry->ns));
+		      __entry->err, __entry->ns, __entry->obj));
 
 #endif /* _TRACE_XFRM_H */
 

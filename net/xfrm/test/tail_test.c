@@ -636,7 +636,7 @@ static void tail_after_an_unbind(struct kunit *test)
  */
 static void refused_copy_names_the_device(struct kunit *test)
 {
-	atomic_t *count = &fake.dev->xfrm_offloads.counts.unbound[XFRM_INVALID_REFUSED];
+	struct xfrm_dev_counts *counts = &fake.dev->xfrm_offloads.counts;
 	struct xfrm_user_offload xuo = { .flags = XFRM_OFFLOAD_PACKET };
 	struct xfrm_state *y[2];
 	int i, ifindex;
@@ -652,12 +652,15 @@ static void refused_copy_names_the_device(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, xfrm_offload_new_sa(&init_net, y[i], &xuo,
 							  &extack), 0);
 		KUNIT_EXPECT_EQ(test, y[i]->km.state, XFRM_STATE_INVALID);
-		KUNIT_EXPECT_EQ(test, y[i]->invalid.reason, XFRM_INVALID_REFUSED);
+		KUNIT_EXPECT_EQ(test, y[i]->invalid.reason,
+				XFRM_INVALID_REFUSED);
 		KUNIT_EXPECT_TRUE(test, y[i]->invalid.exact);
 		KUNIT_EXPECT_EQ(test, y[i]->invalid.ifindex, i ? 0 : ifindex);
 		KUNIT_EXPECT_STREQ(test, y[i]->invalid.ifname,
 				   i ? "" : fake.dev->name);
-		KUNIT_EXPECT_EQ(test, atomic_read(count), 1);
+		KUNIT_EXPECT_EQ(test,
+				atomic_read(&counts->unbound[XFRM_INVALID_REFUSED]),
+				1);
 		fake_discard(y[i]);
 	}
 	fake_unregister();

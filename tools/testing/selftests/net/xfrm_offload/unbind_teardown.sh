@@ -3,9 +3,11 @@
 #
 # Invariants 4 and 5: what is offloaded to a device is torn down on it exactly
 # once, and the device goes at once, whatever of xfrm is on it: live SAs,
-# larval ones, deleted ones that are still referenced.
+# larval ones, deleted ones that are still referenced. Each step on the way is one
+# that lib/steps has.
 
 . "$(dirname "$0")/lib/lib.sh"
+. "$LIB/trace.sh"
 
 # An unregister that waits for a reference is reported after ten seconds.
 declare -r PROMPT_MS=$((2000 * ${LAB_SLOW:-1}))
@@ -41,6 +43,7 @@ live()
 	prompt "deleting a device under load" nic_del left
 	balanced "live SAs"
 	hosts_down
+	steps_judged "live SAs"
 }
 
 # A packet that finds a policy and no SA leaves a larval SA on the device.
@@ -56,6 +59,7 @@ larval()
 	prompt "deleting a device with larval SAs" nic_del left
 	balanced "larval SAs"
 	hosts_down
+	steps_judged "larval SAs"
 }
 
 # Sockets that are connected keep the SA of their last packet.
@@ -91,6 +95,7 @@ held()
 	prompt "deleting a device with deleted SAs that are held" nic_del left
 	balanced "held SAs"
 	hosts_down
+	steps_judged "held SAs"
 }
 
 # What the key managers do when the device is back.
@@ -124,6 +129,7 @@ up_and_down()
 	prompt "deleting it in the end" nic_del left
 	balanced "down and up"
 	hosts_down
+	steps_judged "down and up"
 }
 
 comes_back()
@@ -139,6 +145,7 @@ comes_back()
 	prompt "deleting it again" nic_del left
 	balanced "back again"
 	hosts_down
+	steps_judged "back again"
 }
 
 # Nothing was deleted before.
@@ -151,10 +158,12 @@ netns_exit()
 	prompt "deleting the device then" nic_del left
 	balanced "netns exit"
 	hosts_down
+	steps_judged "netns exit"
 }
 
 tap_header
 begin
+steps_begin
 live
 larval
 held

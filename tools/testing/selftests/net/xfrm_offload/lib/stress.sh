@@ -12,6 +12,8 @@
 #	ROUNDS	how many; 4, or 1 where an emulated CPU takes minutes for each
 #	STRIKES	how often the NIC is taken away in a round; 4, or 2 there
 
+. "$LIB/trace.sh"
+
 SEED=${SEED:-$((${EPOCHREALTIME/./} % 1000000))}
 ROUNDS=${ROUNDS:-$((${LAB_SLOW:-1} > 1 ? 1 : 4))}
 declare -r STRIKES=${STRIKES:-$((${LAB_SLOW:-1} > 1 ? 2 : 4))}
@@ -218,6 +220,7 @@ round() # NUMBER
 		not_ok "round $1: set-up"
 	fi
 	hosts_down
+	steps_judged "round $1"
 }
 
 # --- judgement -------------------------------------------------------------------
@@ -301,6 +304,7 @@ stress() # NAME
 	need xfrm_churn udp_flood
 	note "seed $SEED, $ROUNDS rounds; once more: make test-smp T=$1 SEED=$SEED ROUNDS=$ROUNDS"
 	RANDOM=$((SEED % 32768))
+	steps_begin
 	leaks_begin
 	while ((number < ROUNDS)); do
 		FLOWS=("")

@@ -36,52 +36,131 @@ trace_lines()
 
 traced() { trace_lines | grep -qE -e "$1"; } # REGEX
 
-# Compares the events of unbinds, lines of trace_lines(), with the table "steps": object
-# by object, and the phases of the whole. What began on the hardware has to end off it.
-# Prints what is wrong.
-trace_steps() # EVENTS
+# One order for all CPUs, and room for what a race makes. To be called before trace_on().
+trace_roomy() # KILOBYTES
 {
-	awk '
+	echo counter >"$TRACE/trace_clock" && echo "$1" >"$TRACE/buffer_size_kb"
+}
+
+# These may come at any time.
+declare -r CALLS_WITH_AN_ORDER='call != "state_update_stats" && call != "state_advance_esn"'
+
+# All that trace_steps() needs, and no more. TRACED is empty if the kernel cannot.
+steps_begin()
+{
+	TRACED=
+	trace_begin && trace_roomy 16384 && trace_on xfrm &&
+		trace_on xfrm/xfrm_driver_begin "$CALLS_WITH_AN_ORDER" &&
+		trace_on xfrm/xfrm_driver_end "$CALLS_WITH_AN_ORDER" &&
+		trace_off xfrm/xfrm_sa_blocks && TRACED=y
+}
+
+# What was done since the last time, when all hosts are gone.
+steps_judged() # WHAT
+{
+	if [[ $TRACED ]]; then
+		check "4: $1: no event was lost" trace_lost_nothing
+		check "4: $1: each step is one that is allowed" trace_steps whole
+		trace_clear
+	else
+		skip "4: $1: each step is one that is allowed" \
+			"needs tracefs (CONFIG_EVENT_TRACING)"
+	fi
+}
+
+trace_lost_nothing()
+{
+	! grep -hE '^(overrun|dropped events): [1-9]' "$TRACE"/per_cpu/*/stats
+}
+
+# Compares the events of xfrm with the table "steps": object by object, and the phases of
+# each unbind, which is what its task does outside of softirqs. Prints what is wrong.
+# WHOLE: what began on the hardware has to be off it.
+trace_steps() # [WHOLE]
+{
+	awk -v whole="${1:-}" '
+	function fault(text) { if (++faults <= 20) print "# " text }
 	function step(kind, id, to,	from) {
-		from = (kind, id) in at ? at[kind, id] : kind == "device" ? "" : "added"
-		if (!((kind, from, to) in allowed)) {
-			print "# " kind " " id ": " to " after " from
-			bad = 1
-		}
+		from = at[kind, id]
+		if (from == "")
+			from = (kind, "new", to) in row ? "new" : ">" kind "_add"
+		sub(/^>sa_/, ">state_", from)
+		if (!((kind, from, to) in row))
+			fault(kind " " name[id] " " id ": " to " after " from ", line " FNR)
 		at[kind, id] = to
 	}
-	function phase(to) { if (unbinding) step("device", "", to) }
-	function word(name,	i) {
-		for (i = 2; i <= NF; i++)
-			if (index($i, name "=") == 1)
-				return substr($i, length(name) + 2)
+	function aside(id, what,	from) {
+		from = ("sa", id) in at ? at["sa", id] : ">state_add"
+		if (!(("aside", from, what) in row || ("aside", "*", what) in row))
+			fault("sa " name[id] " " id ": " what " when " from ", line " FNR)
+		if (what == "reported" && reported[id]++)
+			fault("sa " name[id] " " id ": reported twice, line " FNR)
 	}
-	FNR == NR { if (NF == 3 && $1 !~ /^#/) allowed[$1, $2, $3]; next }
-	$1 == "xfrm_unbind_begin:" { unbinding = 1; at["device", ""] = "begin"; ++unbinds }
-	$1 == "xfrm_unbind_end:" { phase("end"); unbinding = 0 }
-	$1 == "xfrm_sa_fenced:" { phase("fence") }
-	$1 == "xfrm_policy_converted:" { phase("convert") }
-	$1 ~ /^xfrm_driver/ && $3 !~ /update_stats|advance_esn|_add$/ {
-		phase("finish")
-		mark = $1 == "xfrm_driver_begin:" ? "<" : ">"
-		call = word("call")
-		step(call ~ /^state/ ? "sa" : "policy", word("id"), mark call)
+	function phase(to) { if (task && task in unbinding) step("unbind", task, to) }
+	FNR == NR { if (NF == 3 && $1 !~ /^#/) row[$1, $2, $3]; next }
+	/^#/ { next }
+	{
+		# TASK-PID [CPU] FLAGS CLOCK: EVENT: WORD=VALUE ...
+		if (!match($0, /-[0-9]+ +\[[0-9]+\] [^ ]+ +[0-9.]+: xfrm_/))
+			next
+		head = substr($0, RSTART, RLENGTH - 5)
+		split(head, part, /[- \[\]]+/)
+		task = substr(part[4], 3, 1) == "." ? part[2] : ""
+		n = split(substr($0, RSTART + RLENGTH), words, " ")
+		event = words[1]
+		sub(/:$/, "", event)
+		delete value
+		for (i = 2; i <= n; i++)
+			if (equal = index(words[i], "="))
+				value[substr(words[i], 1, equal - 1)] = substr(words[i], equal + 1)
+		id = value["obj"]
 	}
-	$1 ~ /^xfrm_sa_(fenced|stopped|told|expired|reported|migrated):/ {
-		split($1, name, /xfrm_sa_|:/)
-		step("sa", word("spi"), name[2])
+	event == "unbind_begin" {
+		unbinding[task]
+		at["unbind", task] = "begin"
+		++unbinds
 	}
-	$1 == "xfrm_policy_converted:" {
-		step("policy", sprintf("0x%08x", word("index")), "converted")
+	event == "unbind_end" { phase("end"); delete unbinding[task] }
+	event ~ /^driver_/ && value["call"] !~ /update_stats|advance_esn/ {
+		call = value["call"]
+		kind = call ~ /^state/ ? "sa" : "policy"
+		name[id] = value["id"]
+		if (call ~ /_add$/)
+			delete reported[id]
+		else
+			phase(kind == "sa" ? "stop-sa" : "stop-policy")
+		step(kind, id, (event == "driver_begin" ? "<" : value["err"] == "0" ? ">" : "!") call)
+		++steps
+	}
+	event ~ /^sa_(fenced|stopped|told|expired)$/ {
+		name[id] = value["spi"]
+		if (event == "sa_fenced")
+			phase("fence")
+		if (event == "sa_told")
+			phase("tell")
+		if (event == "sa_told" && value["reason"] ~ /^(key-unknown|refused)$/)
+			at["sa", id] = "new"
+		step("sa", id, substr(event, 4))
+		++steps
+	}
+	event == "sa_migrated" && value["err"] == "0" { step("sa", id, "migrated") }
+	event == "sa_migrated" && value["err"] != "0" { aside(id, "!migrated") }
+	event == "sa_reported" { aside(id, "reported") }
+	event == "policy_converted" {
+		name[id] = value["index"]
+		phase("convert")
+		step("policy", id, "converted")
+		++steps
 	}
 	END {
 		for (key in at) {
 			split(key, part, SUBSEP)
-			if (at[key] !~ /^(>state_free|told|expired|migrated|>policy_free|end)$/) {
-				print "# " part[1] " " part[2] " ends with " at[key]
-				bad = 1
-			}
+			++objects
+			if (!(("ends", at[key], "-") in row) &&
+			    (whole || at[key] !~ /^>(state|policy)_add$/))
+				fault(part[1] " " name[part[2]] " " part[2] ": ends with " at[key])
 		}
-		exit bad || !unbinds
-	}' "$LIB/steps" "$1"
+		printf "# %d steps of %d objects, %d unbinds, %d faults\n", steps, objects, unbinds, faults
+		exit faults || !unbinds
+	}' "$LIB/steps" "$TRACE/trace"
 }
