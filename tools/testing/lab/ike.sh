@@ -56,11 +56,12 @@ else
 	say "rows that QUICK=$QUICK draws, for $((enough / 60)) minutes"
 fi
 
-# A strongSwan with our patch has to be built from its source first.
-if [ ! -e "$BUILD/ike/patched.complete" ]; then
-	mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | grep -v '^patched-')
-	[ ${#wanted[@]} -gt 0 ] || die "there is no patched strongSwan: run ${IKE#"$TOP"/}/patched.sh with its source"
-fi
+# A daemon with our patch has to be built from its source first.
+for daemon in patched-charon patched-pluto; do
+	[ ! -e "$BUILD/ike/$daemon.complete" ] || continue
+	mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | grep -v "^$daemon")
+	[ ${#wanted[@]} -gt 0 ] || die "there is no $daemon: run ${IKE#"$TOP"/}/patched.sh with its source"
+done
 
 # --- running them
 
@@ -98,6 +99,7 @@ trees() { # ROW
 	local half
 
 	for half in $(tr ':' ' ' <<<"${1%% *}"); do
+		[[ $half != patched-* ]] || continue
 		"$IKE/tree.sh" "${half%%-*}" >&2 || return
 	done
 }

@@ -16,7 +16,7 @@ charon_retries() {
 
 # What patches/strongswan adds.
 charon_patched() { # HOST
-	[[ ${tree[$1]} != patched ]] || echo 'plugins { kernel-netlink { hw_offload_fallback = yes } }'
+	[[ ${tree[$1]} != patched-charon ]] || echo 'plugins { kernel-netlink { hw_offload_fallback = yes } }'
 }
 
 charon_auth() { # HOST

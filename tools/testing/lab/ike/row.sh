@@ -34,7 +34,9 @@ offload=${row[offload]} start=${row[start]} mode=${row[mode]} dpd=${row[dpd]} mo
 rekey=${row[rekey]} retries=${row[retries]}
 declare -A tree daemon ike_address inner
 left=${row[daemon]%:*} right=${row[daemon]#*:}
-tree=(["left"]=${left%%-*} ["right"]=${right%%-*})
+# A patched daemon has a tree of its own.
+tree_of() { [[ $1 == patched-* ]] && echo "$1" || echo "${1%%-*}"; } # RELEASE-DAEMON
+tree=(["left"]=$(tree_of "$left") ["right"]=$(tree_of "$right"))
 daemon=(["left"]=${left#*-} ["right"]=${right#*-})
 OFFLOAD_TO["left"]=$([[ ${row[cause]} == bond ]] && echo bond0 || echo nic0)
 
