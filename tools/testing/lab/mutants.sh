@@ -15,7 +15,7 @@
 #	Hangs: kunit                     the guest does not end
 #
 # The kernel is built in build/um, from files that are changed in build/linux only; in the end it is what it was. The
-# last line counts. Logs are in build/mutants/NAME: failed lists all that failed.
+# last line counts. Logs are in build/mutants/NAME: failed lists what failed.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -114,10 +114,36 @@ run_kunit() { # OUTPUT
 		sort -u
 }
 
-run_program() { # NAME OUTPUT
-	(cd "$selftests" && "$LAB/boot.sh" --mem 1G --time-limit 600 -- "./$1.sh") >"$2/$1.tap" 2>&1 </dev/null ||
-		[ $? -lt 124 ] || echo "the guest died, hung, or its kernel complained"
-	grep -a '^not ok ' "$2/$1.tap"
+# Have all words failed? Without any, has something?
+all_failed() { # FAILED WORD...
+	local failed=$1 word
+
+	[ -n "$failed" ] || return
+	shift
+	for word; do
+		grep -qwF -- "$word" <<<"$failed" || return
+	done
+}
+
+# What else would fail is not waited for: the guest is ended then.
+run_program() { # NAME OUTPUT WORD...
+	local tap=$2/$1.tap failed='' line out guest status
+
+	exec {out}< <(cd "$selftests" &&
+		exec "$LAB/boot.sh" --mem 1G --time-limit 600 -- "./$1.sh" 2>&1 </dev/null)
+	guest=$!
+	shift 2
+	while IFS= read -r line <&"$out"; do
+		printf '%s\n' "$line"
+		[[ $line == 'not ok '* ]] || continue
+		failed+=$line$'\n'
+		! all_failed "$failed" "$@" || kill "$guest" 2>/dev/null
+	done >"$tap"
+	exec {out}<&-
+	wait "$guest"
+	status=$?
+	[ "$status" -lt 124 ] || [ "$status" = 143 ] || echo "the guest died, hung, or its kernel complained"
+	printf %s "$failed"
 }
 
 # A test of the lab: it looks at the objects that were built, or at the selftests of the tree.
@@ -150,7 +176,7 @@ missing() { # OUTPUT VERB PROGRAM WORD...
 		failed=$(run_lab "$program" "$output")
 	else
 		[ -x "$selftests/$program.sh" ] || { echo "there is no program $program"; return; }
-		failed=$(run_program "$program" "$output")
+		failed=$(run_program "$program" "$output" "$@")
 	fi
 	[ -z "$failed" ] || sed "s/^/$program: /" <<<"$failed" >>"$output/failed"
 	if [ "$verb" = Hangs: ]; then
