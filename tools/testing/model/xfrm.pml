@@ -63,7 +63,7 @@ nic dev[NDEV];
 bool rtnl;
 
 /* What must never be. One name each, so that spin's report says which. */
-bool cleartext, iv_twice, torn_down_twice, used_after_free, not_told, told_twice, not_healed, not_in_time, no_room, sent_on_broken;
+bool cleartext, iv_twice, torn_down_twice, used_after_free, not_told, told_twice, not_healed, not_in_time, no_room, sent_on_broken, not_allowed;
 
 /* A protecting policy is there until a user removes it */
 bool configured = true;
@@ -71,6 +71,44 @@ bool configured = true;
 byte used[3];			/* by key: bit n: sequence number n has left */
 
 #define REFUSE(property)	property = true; assert(!property)
+
+/* --- the table of what may follow what, lib/steps of the selftests, which the events
+ * of a kernel are compared with, too. model.sh makes macros of it.
+ */
+#ifdef STEPS
+#include "steps.pml"
+
+byte at[NSA];			/* where an SA is; AT_NEW at first */
+byte phase;			/* where the unbind is; RTNL lets one run at a time */
+
+#define STEP(s, to)	\
+	atomic { \
+		if \
+		:: !SA_MAY(at[s], to) -> \
+			printf("steps: SA %d, no row from %d to %d\n", s, at[s], to); \
+			REFUSE(not_allowed) \
+		:: else \
+		fi; \
+		at[s] = to \
+	}
+#define PHASE(to)	\
+	atomic { \
+		if \
+		:: !UNBIND_MAY(phase, to) -> \
+			printf("steps: unbind, no row from %d to %d\n", phase, to); \
+			REFUSE(not_allowed) \
+		:: else \
+		fi; \
+		phase = to \
+	}
+#define PHASE_BEGIN	phase = AT_BEGIN
+#define ALREADY_THERE(s)	at[s] = AT_END_STATE_ADD
+#else
+#define STEP(s, to)	skip
+#define PHASE(to)	skip
+#define PHASE_BEGIN	skip
+#define ALREADY_THERE(s)	skip
+#endif
 
 /* --- locks: one owner at a time, and each waiter gets its turn */
 
@@ -116,6 +154,8 @@ byte awaited[WAITERS];
 	atomic { \
 		if :: dev[d].gone -> REFUSE(used_after_free) :: else fi; \
 		if :: dev[d].hw[s] != EMPTY -> REFUSE(torn_down_twice) :: else fi; \
+		STEP(s, AT_BEGIN_STATE_ADD); \
+		STEP(s, AT_END_STATE_ADD); \
 		dev[d].hw[s] = RUNNING; \
 		dev[d].seq[s] = x[s].oseq; \
 		printf("device %d: add SA %d, continues after number %d\n", d, s, x[s].oseq) \
@@ -126,6 +166,8 @@ byte awaited[WAITERS];
 	atomic { \
 		if :: dev[d].gone -> REFUSE(used_after_free) :: else fi; \
 		if :: dev[d].hw[s] != RUNNING -> REFUSE(torn_down_twice) :: else fi; \
+		STEP(s, AT_BEGIN_STATE_UNBIND); \
+		STEP(s, AT_END_STATE_UNBIND); \
 		dev[d].hw[s] = STOPPED; \
 		printf("device %d: stop SA %d after number %d\n", d, s, dev[d].seq[s]) \
 	}
@@ -136,6 +178,8 @@ byte awaited[WAITERS];
 		if :: dev[d].gone -> REFUSE(used_after_free) :: else fi; \
 		if :: x[s].state == ABSENT -> REFUSE(used_after_free) :: else fi; \
 		if :: dev[d].hw[s] != RUNNING && dev[d].hw[s] != STOPPED -> REFUSE(torn_down_twice) :: else fi; \
+		STEP(s, AT_BEGIN_STATE_DELETE); \
+		STEP(s, AT_END_STATE_DELETE); \
 		dev[d].hw[s] = REMOVED; \
 		printf("device %d: delete SA %d\n", d, s) \
 	}
@@ -146,6 +190,8 @@ byte awaited[WAITERS];
 		if :: dev[d].gone -> REFUSE(used_after_free) :: else fi; \
 		if :: x[s].state == ABSENT -> REFUSE(used_after_free) :: else fi; \
 		if :: dev[d].hw[s] != REMOVED -> REFUSE(torn_down_twice) :: else fi; \
+		STEP(s, AT_BEGIN_STATE_FREE); \
+		STEP(s, AT_END_STATE_FREE); \
 		dev[d].hw[s] = EMPTY; \
 		printf("device %d: free SA %d\n", d, s) \
 	}
@@ -484,7 +530,7 @@ end_idle:
 	x[s].hw_only = true; \
 	if \
 	:: CARRIES(s) -> \
-		x[s].state = INVALID; \
+		atomic { STEP(s, AT_FENCED); x[s].state = INVALID }; \
 		x[s].invalidated++; \
 		printf("unbind: SA %d is INVALID\n", s) \
 	:: else \
@@ -503,6 +549,7 @@ end_idle:
 		UNLOCK(x[s].lock) \
 	:: else \
 	fi; \
+	STEP(s, AT_STOPPED); \
 	driver_delete(x[s].real, s); \
 	driver_free(x[s].real, s)
 
@@ -510,7 +557,7 @@ end_idle:
 #define xfrm_unbind_tell_state(s)	\
 	if \
 	:: x[s].state == INVALID -> \
-		x[s].told++; \
+		atomic { STEP(s, AT_TOLD); x[s].told++ }; \
 		printf("key manager: EXPIRE of SA %d\n", s) \
 	:: else \
 	fi
@@ -537,32 +584,55 @@ end_idle:
 	if :: mine[s] == ON_HARDWARE || mine[s] == OFF_HARDWARE -> step :: else fi
 
 /* C: xfrm_unbind_finish() for one SA */
-#define STOP(s)		if :: mine[s] == ON_HARDWARE -> xfrm_unbind_stop_state(s) :: else fi
+#define STOP(s)	\
+	if :: mine[s] == ON_HARDWARE -> PHASE(AT_STOP_SA); xfrm_unbind_stop_state(s) :: else fi
 #define FINISH(s)	\
 	xfrm_offload_release(s); \
+	PHASE(AT_TELL); \
 	TELL(s); \
 	CLAIM_PUT(s); \
 	mine[s] = NOTHING
 
+/* C: xfrm_unbind_fence_all() */
+#define FENCE_ALL(mine)	\
+	IF_MINE(0, PHASE(AT_FENCE); FENCE(0)); \
+	IF_MINE(1, PHASE(AT_FENCE); FENCE(1))
+
 /* C: xfrm_unbind_batch() */
 #ifdef STOP_BEFORE_FENCE
 #define xfrm_unbind_batch(w, mine, convert)	\
+	PHASE_BEGIN; \
 	DRAIN(w); \
 	IF_MINE(0, STOP(0)); \
 	IF_MINE(1, STOP(1)); \
-	IF_MINE(0, FENCE(0)); \
-	IF_MINE(1, FENCE(1)); \
+	FENCE_ALL(mine); \
+	PHASE(AT_CONVERT); \
 	convert; \
 	IF_MINE(0, FINISH(0)); \
-	IF_MINE(1, FINISH(1))
+	IF_MINE(1, FINISH(1)); \
+	PHASE(AT_END)
+#else
+#ifdef CONVERT_BEFORE_FENCE
+#define xfrm_unbind_batch(w, mine, convert)	\
+	PHASE_BEGIN; \
+	PHASE(AT_CONVERT); \
+	convert; \
+	FENCE_ALL(mine); \
+	DRAIN(w); \
+	IF_MINE(0, STOP(0); FINISH(0)); \
+	IF_MINE(1, STOP(1); FINISH(1)); \
+	PHASE(AT_END)
 #else
 #define xfrm_unbind_batch(w, mine, convert)	\
-	IF_MINE(0, FENCE(0)); \
-	IF_MINE(1, FENCE(1)); \
+	PHASE_BEGIN; \
+	FENCE_ALL(mine); \
+	PHASE(AT_CONVERT); \
 	convert; \
 	DRAIN(w); \
 	IF_MINE(0, STOP(0); FINISH(0)); \
-	IF_MINE(1, STOP(1); FINISH(1))
+	IF_MINE(1, STOP(1); FINISH(1)); \
+	PHASE(AT_END)
+#endif
 #endif
 
 /* When an unbind returns, each SA that became INVALID was told of once */
@@ -722,4 +792,4 @@ end_idle:
 #define offloaded_sa(s, d, h)	\
 	x[s].state = VALID; x[s].in_sad = true; x[s].refs = 1; x[s].packet = true; \
 	x[s].dev = d; x[s].live = d; x[s].real = h; x[s].hw_only = true; \
-	x[s].stage = ADDED; dev[d].refs++; dev[h].hw[s] = RUNNING
+	x[s].stage = ADDED; dev[d].refs++; dev[h].hw[s] = RUNNING; ALREADY_THERE(s)
