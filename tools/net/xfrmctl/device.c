@@ -174,8 +174,7 @@ static const struct device *find(const struct devices *all, int ifindex)
 /* --- whether it offloads ------------------------------------------------------- */
 
 __printf(4, 5) static void
-judge(struct device *dev, enum offloads word, const char *why,
-	const char *fmt, ...)
+judge(struct device *dev, enum offloads word, const char *why, const char *fmt, ...)
 {
 	va_list ap;
 

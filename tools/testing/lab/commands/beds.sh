@@ -184,6 +184,16 @@ observe_up() {
 		echo 2 >/sys/kernel/debug/netdevsim/netdevsim1/ports/0/ipsec_hw/fault/delay_ms
 }
 
+still_up() {
+	observe_up || return
+	# Nothing answers: the other end has no SA.
+	ping -q -c 2 -i 0.1 -W 0.1 192.0.2.2
+	ethtool -K eth0 esp-hw-offload off
+}
+moves_on_up() { still_up >/dev/null; }
+moves_on_seen() { same "the SA" "$(state_of 0x1001)" "192.0.2.2 valid software"; }
+still_seen() { grep -q 'spi 0x00001001' "$said"; }
+
 # What the last command of a block looks for.
 observe_seen() {
 	grep -qE -e 'xfrm_unbind_end: +dev=eth0 reason=device-down states=1 policies=1 fence_ns=' \

@@ -129,7 +129,8 @@ trace_steps() # [WHOLE]
 			delete reported[id]
 		else
 			phase(kind == "sa" ? "stop-sa" : "stop-policy")
-		step(kind, id, (event == "driver_begin" ? "<" : value["err"] == "0" ? ">" : "!") call)
+		mark = event == "driver_begin" ? "<" : value["err"] == "0" ? ">" : "!"
+		step(kind, id, mark call)
 		++steps
 	}
 	event ~ /^sa_(fenced|stopped|told|expired)$/ {
@@ -160,7 +161,8 @@ trace_steps() # [WHOLE]
 			    (whole || at[key] !~ /^>(state|policy)_add$/))
 				fault(part[1] " " name[part[2]] " " part[2] ": ends with " at[key])
 		}
-		printf "# %d steps of %d objects, %d unbinds, %d faults\n", steps, objects, unbinds, faults
+		printf "# %d steps of %d objects, %d unbinds, %d faults\n", steps, objects,
+			unbinds, faults
 		exit faults || !unbinds
 	}' "$LIB/steps" "$TRACE/trace"
 }
