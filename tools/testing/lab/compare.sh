@@ -26,7 +26,7 @@ tell_story() { # NAME KERNEL WHAT-IT-IS
 
 	rm -rf "$OUT"
 	say "the story on $3"
-	"$LAB/boot.sh" --kernel "$2" --mem 1G --time-limit 180 --keep-output "$OUT" -- "$SELFTESTS/story.sh" >"$log" 2>&1
+	"$LAB/boot.sh" --kernel "$2" --mem 1G --time-limit 900 --keep-output "$OUT" -- "$SELFTESTS/story.sh" >"$log" 2>&1
 	status=$?
 	# The stock kernel may complain of itself: that is a part of the comparison.
 	[ "$1,$status" != stock,125 ] || [ -z "$(fact complete)" ] || status=0
@@ -87,7 +87,7 @@ described() {
 	local log=$results/ynl.log
 
 	say "the messages of the stock core, by ynl"
-	"$LAB/boot.sh" --kernel "$BUILD/um-stock/linux" --mem 1G --time-limit 180 -- "$SELFTESTS/ynl.sh" >"$log" 2>&1 &&
+	"$LAB/boot.sh" --kernel "$BUILD/um-stock/linux" --mem 1G --time-limit 900 -- "$SELFTESTS/ynl.sh" >"$log" 2>&1 &&
 		! grep -q '^1\.\.0' "$log" ||
 		die "ynl and the stock core do not agree: $(grep -m 1 '^not ok' "$log" || tail -n 1 "$log"), see ${log#"$TOP"/}"
 }

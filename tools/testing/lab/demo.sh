@@ -14,7 +14,7 @@ case ${1-} in
 '')
 	export XFRMCTL=$BUILD/xfrmctl/xfrmctl
 	rm -rf "$OUT"
-	"$LAB/boot.sh" --mem 1G --time-limit 180 --keep-output "$OUT" -- "$SELFTESTS/story.sh" ||
+	"$LAB/boot.sh" --mem 1G --time-limit 900 --keep-output "$OUT" -- "$SELFTESTS/story.sh" ||
 		die "the story did not come to its end; what there is of it is in ${OUT#"$TOP"/}"
 	;;
 --verdict) OUT=${2:?} ;;

@@ -130,7 +130,7 @@ run_program() { # NAME OUTPUT WORD...
 	local tap=$2/$1.tap failed='' line out guest status
 
 	exec {out}< <(cd "$selftests" &&
-		exec "$LAB/boot.sh" --mem 1G --time-limit 600 -- "./$1.sh" 2>&1 </dev/null)
+		exec "$LAB/boot.sh" --mem 1G --time-limit 1800 -- "./$1.sh" 2>&1 </dev/null)
 	guest=$!
 	shift 2
 	while IFS= read -r line <&"$out"; do

@@ -95,7 +95,7 @@ story() { # RELEASE
 	export XFRMCTL=$BUILD/xfrmctl/xfrmctl
 
 	rm -rf "$BUILD/releases/$1.demo"
-	try "$LAB/boot.sh" --root "$results/$1" --mem 1G --time-limit 180 --keep-output "$results/$1.demo" -- \
+	try "$LAB/boot.sh" --root "$results/$1" --mem 1G --time-limit 900 --keep-output "$results/$1.demo" -- \
 		"$SELFTESTS/story.sh"
 	ended_with 0 && says "5. New SAs, in software"
 }
@@ -107,7 +107,7 @@ witness() { # RELEASE
 }
 
 kselftest() { # RELEASE PROGRAM
-	try "$LAB/boot.sh" --root "$results/$1" --mem 1G --time-limit 300 -- "$SELFTESTS/$2"
+	try "$LAB/boot.sh" --root "$results/$1" --mem 1G --time-limit 1800 -- "$SELFTESTS/$2"
 	ended_with 0 && says " fail:0 "
 }
 
