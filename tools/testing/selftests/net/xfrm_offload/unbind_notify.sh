@@ -286,13 +286,15 @@ flap() { printf 'link set nic0 down\nlink set nic0 up\n' | ip -n left -batch -; 
 # Sets STOOD_STILL if the link may have been up for a quarter of a second in between.
 flaps_for() # SECONDS
 {
-	local end=$((SECONDS + $1)) from
+	local end=$((SECONDS + $1)) from before
 
 	STOOD_STILL=
+	from=$(now_us)
 	while ((SECONDS < end)); do
-		from=$(now_us)
+		# It was up from somewhere in the last flap to somewhere in this one.
+		before=$from from=$(now_us)
 		flap
-		(($(now_us) - from < 240000)) || STOOD_STILL=yes
+		(($(now_us) - before < 240000)) || STOOD_STILL=yes
 	done
 }
 
@@ -312,6 +314,11 @@ link_that_flaps()
 		note "$told expiries, and the guest stood still"
 		hosts_down
 	done
+	if ((told)) && [[ $STOOD_STILL ]]; then
+		skip "6: no key manager hears of an SA while its link flaps" \
+			"a flap takes a quarter of a second here"
+		return
+	fi
 	is "6: no key manager hears of an SA while its link flaps" "$told" 0
 	check "6: and then" wait_for 10 at_least 1 expiries
 	is "6: of each that has its address, once" "$(expiries)" 1
