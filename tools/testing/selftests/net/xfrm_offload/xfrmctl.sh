@@ -20,6 +20,8 @@ KEY288=0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222
 ID4="src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000"
 ID6="src 2001:db8::1 dst 2001:db8::2 proto esp spi 0x1001"
 NIC_NUMBER=77
+# Seconds until what did not come is not waited for any more
+LONG=$((20 * ${LAB_SLOW:-1}))
 
 set_up()
 {
@@ -585,9 +587,9 @@ policy_events() # COUNT: those of one policy's life
 
 monitors()
 {
-	watch all -j -t monitor --count 10 --timeout 20
-	watch text -ts monitor sa policy --count 10 --timeout 20
-	watch policy -j monitor policy --count 5 --timeout 20
+	watch all -j -t monitor --count 10 --timeout "$LONG"
+	watch text -ts monitor sa policy --count 10 --timeout "$LONG"
+	watch policy -j monitor policy --count 5 --timeout "$LONG"
 	touch_everything
 	check "monitor ends after --count events" ended all
 	check "monitor sa policy ends, too" ended text
@@ -616,7 +618,7 @@ time_out()
 
 expiry()
 {
-	watch expire -j monitor expire --count 1 --timeout 20
+	watch expire -j monitor expire --count 1 --timeout "$LONG"
 	run "state add $ID4 $GCM limit time-hard 1"
 	check "monitor expire" ended expire
 	check "a hard expiry of the SA" holds -s \
@@ -632,7 +634,7 @@ acquire()
 	ip addr add 192.0.2.1/24 dev probe0
 	ip link set probe0 up
 	run "policy add dst 192.0.2.9 dir out tmpl proto esp reqid 6"
-	watch acquire -j monitor acquire --count 1 --timeout 20
+	watch acquire -j monitor acquire --count 1 --timeout "$LONG"
 	# Whether the datagram can go is not the question.
 	{ echo >/dev/udp/192.0.2.9/9; } 2>/dev/null
 	check "monitor acquire" ended acquire
@@ -653,7 +655,7 @@ goes_on()
 # More events than any socket holds, while no process reads them.
 overflow()
 {
-	watch flood -j monitor policy --timeout 240
+	watch flood -j monitor policy --timeout $((12 * LONG))
 	kill -STOP "${PID[flood]}"
 	for ((i = 0; i < 20000; i++)); do
 		echo "xfrm policy update dst 10.0.0.0/8 dir out priority $i"
@@ -850,8 +852,8 @@ lost_device()
 		skip "INVALID SA" "this kernel does not unbind"
 		return
 	fi
-	watch lost -j monitor sa --count 1 --timeout 20
-	watch words monitor sa --count 1 --timeout 20
+	watch lost -j monitor sa --count 1 --timeout "$LONG"
+	watch words monitor sa --count 1 --timeout "$LONG"
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
 	check "monitor tells of the lost device" ended lost
 	check "and in words" ended words
