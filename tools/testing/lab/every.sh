@@ -19,8 +19,8 @@ failures=()
 times=()
 
 # In the quick form no step begins after so many minutes, and all ends after so many. Where the kernels have to be built
-# from nothing on a slow machine, that leaves out the last ones, and says so. There a step that is cut off by its own limit
-# or by that fails only if a test had failed before: guests that hang are ended, and fail, before that.
+# from nothing on a slow machine, that leaves out the last ones, and says so. What was cut off by that fails if a test had
+# failed before.
 last_begin=62
 last_end=82
 
@@ -42,7 +42,7 @@ count() { # NAME STATUS
 }
 
 step() { # NAME MINUTES COMMAND...
-	local name=$1 limit=$2 from=$SECONDS status line cut=${QUICK:+yes}
+	local name=$1 limit=$2 from=$SECONDS status line cut=
 
 	shift 2
 	if [ -n "${QUICK-}" ]; then
@@ -52,15 +52,18 @@ step() { # NAME MINUTES COMMAND...
 			times+=("$line")
 			return
 		fi
-		[ "$limit" -le $((last_end - SECONDS / 60)) ] || limit=$((last_end - SECONDS / 60))
+		if [ "$limit" -gt $((last_end - SECONDS / 60)) ]; then
+			limit=$((last_end - SECONDS / 60))
+			cut=yes
+		fi
 	fi
 	printf '\n=== %s: %s\n' "$(minutes "$SECONDS")" "$*"
 	timeout -k 30 "${limit}m" "$@" </dev/null 2>&1 | tee "$results/$name.log"
 	status=${PIPESTATUS[0]}
 	if [ "$status$cut" = 124yes ] && ! grep -q '^not ok ' "$results/$name.log"; then
 		skipped=$((skipped + 1))
-		printf -v line '%-10s %8s  skipped: cut off, run "%s"' \
-			"$name" "$(minutes $((SECONDS - from)))" "$*"
+		printf -v line '%-10s %8s  skipped: cut off after %d minutes of all, run "%s"' \
+			"$name" "$(minutes $((SECONDS - from)))" "$last_end" "$*"
 		times+=("$line")
 		return
 	fi
@@ -127,14 +130,14 @@ mkdir -p "$results"
 [ -z "${QUICK-}" ] || say "of long commands a part is drawn: QUICK=$QUICK $0 draws the same"
 
 # Without a kernel there is nothing to do for the rest.
-step demo 40 make demo || summary
-step shell 3 bash -c shell
-step style 20 make style
-step bases 20 make bases
-step test 45 make test
-step commands 20 make commands
-step compare 25 make compare
-step releases 40 make test-releases
+step demo 50 make demo || summary
+step shell 10 bash -c shell
+step style 30 make style
+step bases 30 make bases
+step test 60 make test
+step commands 60 make commands
+step compare 40 make compare
+step releases 60 make test-releases
 step ike 720 bash -c ike
 step drivers 30 make drivers
 step model 60 make model
