@@ -631,9 +631,9 @@ lost()
 	unbinds || { skip "INVALID" "this kernel does not unbind"; return; }
 	watch lost "$IP" -- && watch lost-json "$IP" -j -- || return
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
-	local words="^	INVALID: device $NIC \(ifindex [0-9]+\) was unregistered;"
+	local said="^	INVALID: device $NIC \(ifindex [0-9]+\) was unregistered;"
 	check "INVALID: why, which device, exact" \
-		grep -qE "$words counters exact: can be carried on" <(xfrm state)
+		grep -qE "$said counters exact: can be carried on" <(xfrm state)
 	check "INVALID: with -d too" grep -q INVALID <("$IP" -d xfrm state)
 	check "JSON: INVALID" is_now '.state == "invalid" and .invalid.dev == env.NIC and
 		.invalid.reason == "device-unregistered" and .invalid.counters_exact and
