@@ -56,9 +56,10 @@ struct xfrm_dev_counters {
  *	them if it fails
  * @continues: it was added with the key of an earlier, offloaded SA
  * @held: its expiry is still to come, see net/xfrm/xfrm_invalid_tell.c
- * @told: its expiry came at @since
- * @on_list: the expiry waits for a path
- * @since: jiffies since which it does
+ * @told: expiries that came, the last one at @since
+ * @blocks: a packet needed it since then
+ * @on_list: an expiry is still to come, or to come again
+ * @since: jiffies since which it waits
  * @held_node: entry of the list of these
  * @ifindex: index of its last device, or of the one that refused it; 0: none
  * @ifname: name of that device
@@ -78,7 +79,8 @@ struct xfrm_invalid {
 	bool	migrating;
 	bool	untold;
 	bool	held;
-	bool	told;
+	u8	told;
+	bool	blocks;
 	bool	on_list;
 	bool	continues;
 	u8	tail_stage;

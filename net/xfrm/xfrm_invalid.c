@@ -265,6 +265,8 @@ u8 xfrm_state_stands(const struct xfrm_policy *pol, struct xfrm_state *x,
 	switch (READ_ONCE(x->km.state)) {
 	case XFRM_STATE_INVALID:
 		trace_xfrm_sa_blocks(x, x->invalid.ifname, x->invalid.reason);
+		if (!READ_ONCE(x->invalid.blocks))
+			WRITE_ONCE(x->invalid.blocks, true);
 		if (READ_ONCE(x->invalid.migrating) || xfrm_invalid_is_new(x))
 			return XFRM_STANDS | XFRM_STANDS_SOON;
 		return XFRM_STANDS;

@@ -6,9 +6,14 @@
  * the SAD (XFRMNLGRP_SA), and what a dump shows. IKE daemons listen to none of
  * these.
  *
- * The daemons get one expiry, a soft one: "negotiate a successor". The policies
+ * The daemons get an expiry, a soft one: "negotiate a successor". The policies
  * and the SA stay until the successor is there. After a hard expiry daemons
  * delete both first, and what is sent in between leaves in clear.
+ *
+ * A daemon's socket may be full, above all when a device with many SAs is lost,
+ * and no daemon looks through the SAD then. So the expiry of an SA that packets
+ * still need comes again, a few times, after ever longer pauses. A daemon that
+ * negotiates ignores it.
  *
  * A daemon reacts to it with a request to its peer. An IKE SA has one request
  * under way at a time, so a request on a path that is gone keeps the daemon from
@@ -51,6 +56,18 @@
 /* How long a key manager has to negotiate a successor before a packet asks for one */
 #define XFRM_TOLD_ANSWER	(2 * HZ)
 
+/* After so long, if a packet needs the SA, the expiry comes again, then after twice as long, and so on; so many
+ * times in all.
+ */
+#define XFRM_TOLD_AGAIN		(5 * HZ)
+#define XFRM_TOLD_TIMES		6
+
+/* Expiries in one go, and the pause until the next: a socket whose buffer has the
+ * default size takes as many, and its daemon reads them in that time.
+ */
+#define XFRM_TOLD_BATCH		128
+#define XFRM_TOLD_PAUSE		(HZ / 50 + 1)
+
 /* A device shares the time of its last event with others, which may put an expiry off. */
 #define XFRM_HELD_DEVS		64
 
@@ -58,20 +75,22 @@
 #define XFRM_HELD_BATCH		16
 
 /**
- * struct xfrm_held - SAs of a netns whose expiry waits for a path
+ * struct xfrm_held - SAs of a netns whose expiry waits, or comes again
  * @lock: taken with bottom halves off; no lock but those of route lookups nests
  *	inside
  * @states: not referenced; an SA leaves when it is freed
+ * @looked_at: those of @states that the work has still to look at, likewise
  * @work: looks for paths
  * @latest: jiffies at which it looks, whatever happens until then
  * @again: jiffies until it looks again without an event
  * @changed: jiffies of the last event, by interface index
- * @looking: the work has taken @states
+ * @looking: the work is between two SAs
  * @ended: the netns ends
  */
 struct xfrm_held {
-	spinlock_t		lock; /* of @states */
+	spinlock_t		lock; /* of @states and @looked_at */
 	struct hlist_head	states;
+	struct hlist_head	looked_at;
 	struct delayed_work	work;
 	unsigned long		latest;
 	unsigned long		again;
@@ -308,7 +327,8 @@ static bool xfrm_invalid_has_path(struct xfrm_state *x, struct xfrm_local *last)
 static void xfrm_invalid_expire(struct xfrm_state *x)
 {
 	WRITE_ONCE(x->invalid.since, jiffies);
-	WRITE_ONCE(x->invalid.told, true);
+	WRITE_ONCE(x->invalid.told, x->invalid.told + 1);
+	WRITE_ONCE(x->invalid.blocks, false);
 	WRITE_ONCE(x->invalid.held, false);
 	trace_xfrm_sa_expired(x, x->invalid.ifname, x->invalid.reason);
 	km_state_expired(x, 0, 0);
@@ -331,7 +351,7 @@ bool xfrm_invalid_is_new(const struct xfrm_state *x)
 	if (READ_ONCE(x->invalid.held))
 		return true;
 
-	return READ_ONCE(x->invalid.told) &&
+	return READ_ONCE(x->invalid.told) == 1 &&
 	       time_in_range_open(jiffies, since, since + XFRM_TOLD_ANSWER);
 }
 
@@ -358,9 +378,17 @@ static void xfrm_held_look(struct net *net)
 	struct xfrm_held *held = net_generic(net, xfrm_held_net_id);
 
 	spin_lock_bh(&held->lock);
-	if (!hlist_empty(&held->states) || held->looking)
+	if (!hlist_empty(&held->states) || !hlist_empty(&held->looked_at) ||
+	    held->looking)
 		xfrm_held_schedule(held);
 	spin_unlock_bh(&held->lock);
+}
+
+/* Under the lock. */
+static void xfrm_held_list(struct xfrm_held *held, struct xfrm_state *x)
+{
+	WRITE_ONCE(x->invalid.on_list, true);
+	hlist_add_head(&x->invalid.held_node, &held->states);
 }
 
 static void xfrm_invalid_hold(struct xfrm_state *x)
@@ -369,9 +397,8 @@ static void xfrm_invalid_hold(struct xfrm_state *x)
 
 	spin_lock_bh(&held->lock);
 	if (!held->ended) {
-		x->invalid.since = jiffies;
-		WRITE_ONCE(x->invalid.on_list, true);
-		hlist_add_head(&x->invalid.held_node, &held->states);
+		WRITE_ONCE(x->invalid.since, jiffies);
+		xfrm_held_list(held, x);
 		xfrm_held_schedule(held);
 	}
 	spin_unlock_bh(&held->lock);
@@ -450,8 +477,7 @@ void xfrm_invalid_tell(struct xfrm_state *x)
 	xfrm_invalid_note(x);
 	if (xfrm_invalid_has_path_now(x))
 		xfrm_invalid_expire(x);
-	else
-		xfrm_invalid_hold(x);
+	xfrm_invalid_hold(x);
 }
 
 /**
@@ -496,25 +522,31 @@ void xfrm_invalid_forget(struct xfrm_state *x)
 
 static bool xfrm_held_is_due(struct xfrm_state *x, struct xfrm_local *last)
 {
-	if (time_before(jiffies, x->invalid.since + XFRM_HELD_SETTLE))
+	unsigned long wait = XFRM_HELD_SETTLE;
+
+	if (x->invalid.told) {
+		if (!READ_ONCE(x->invalid.blocks))
+			return false;
+		wait = XFRM_TOLD_AGAIN << (x->invalid.told - 1);
+	}
+	if (time_before(jiffies, x->invalid.since + wait))
 		return false;
 
 	return xfrm_invalid_was_added(x) || xfrm_invalid_has_path(x, last);
 }
 
-/* Returns the next SA of @from that is due, referenced, and keeps the others in
- * @held; NULL after a batch, or when @from is empty.
+/* Returns the next SA that is due, referenced, and keeps the others; NULL after a
+ * batch, or when all have been looked at.
  */
 static struct xfrm_state *xfrm_held_next(struct xfrm_held *held,
-					 struct hlist_head *from,
 					 struct xfrm_local *last)
 {
 	struct xfrm_state *found = NULL;
 	int n = XFRM_HELD_BATCH;
 
 	spin_lock_bh(&held->lock);
-	while (!found && n-- && !hlist_empty(from)) {
-		struct xfrm_state *x = hlist_entry(from->first,
+	while (!found && n-- && !hlist_empty(&held->looked_at)) {
+		struct xfrm_state *x = hlist_entry(held->looked_at.first,
 						   struct xfrm_state,
 						   invalid.held_node);
 
@@ -532,24 +564,41 @@ static struct xfrm_state *xfrm_held_next(struct xfrm_held *held,
 	return found;
 }
 
+/* The expiry of an SA that the caller refers to, and room for the next one. */
+static void xfrm_held_expire(struct xfrm_held *held, struct xfrm_state *x)
+{
+	xfrm_invalid_expire(x);
+	if (x->invalid.told >= XFRM_TOLD_TIMES)
+		return;
+
+	spin_lock_bh(&held->lock);
+	if (!held->ended)
+		xfrm_held_list(held, x);
+	spin_unlock_bh(&held->lock);
+}
+
 static void xfrm_held_work_fn(struct work_struct *work)
 {
 	struct xfrm_held *held = container_of(to_delayed_work(work),
 					      struct xfrm_held, work);
 	struct xfrm_local last = {};
-	struct hlist_head states;
 	struct xfrm_state *x;
+	int told = 0;
 
+	/* The work alone lists what it looks at. */
 	spin_lock_bh(&held->lock);
 	held->looking = true;
-	hlist_move_list(&held->states, &states);
+	if (hlist_empty(&held->looked_at))
+		hlist_move_list(&held->states, &held->looked_at);
 	spin_unlock_bh(&held->lock);
 
-	while (!hlist_empty(&states)) {
-		x = xfrm_held_next(held, &states, &last);
+	while (!hlist_empty(&held->looked_at) && told < XFRM_TOLD_BATCH) {
+		x = xfrm_held_next(held, &last);
 		if (x) {
-			if (xfrm_state_is_invalid(x))
-				xfrm_invalid_expire(x);
+			if (xfrm_state_is_invalid(x)) {
+				xfrm_held_expire(held, x);
+				told++;
+			}
 			xfrm_state_put(x);
 		}
 		cond_resched();
@@ -557,8 +606,10 @@ static void xfrm_held_work_fn(struct work_struct *work)
 
 	spin_lock_bh(&held->lock);
 	held->looking = false;
-	if (!held->ended && !hlist_empty(&held->states) &&
-	    !delayed_work_pending(&held->work)) {
+	if (!held->ended && !hlist_empty(&held->looked_at)) {
+		mod_delayed_work(xfrm_gc_wq, &held->work, XFRM_TOLD_PAUSE);
+	} else if (!held->ended && !hlist_empty(&held->states) &&
+		   !delayed_work_pending(&held->work)) {
 		queue_delayed_work(xfrm_gc_wq, &held->work, held->again);
 		held->again = min(2 * held->again, XFRM_HELD_AGAIN_MAX);
 	}
@@ -620,6 +671,7 @@ static int __net_init xfrm_held_net_init(struct net *net)
 
 	spin_lock_init(&held->lock);
 	INIT_HLIST_HEAD(&held->states);
+	INIT_HLIST_HEAD(&held->looked_at);
 	INIT_DELAYED_WORK(&held->work, xfrm_held_work_fn);
 	for (i = 0; i < XFRM_HELD_DEVS; i++)
 		held->changed[i] = jiffies - XFRM_HELD_SETTLE;
@@ -627,7 +679,19 @@ static int __net_init xfrm_held_net_init(struct net *net)
 	return 0;
 }
 
-/* The SAD is empty. SAs that something still refers to leave the list here, not when
+/* Under the lock. */
+static void xfrm_held_unlist_all(struct hlist_head *list)
+{
+	while (!hlist_empty(list)) {
+		struct xfrm_state *x = hlist_entry(list->first,
+						   struct xfrm_state,
+						   invalid.held_node);
+
+		xfrm_held_unlist(x);
+	}
+}
+
+/* The SAD is empty. SAs that something still refers to leave the lists here, not when
  * they are freed.
  */
 static void __net_exit xfrm_held_net_exit(struct net *net)
@@ -640,13 +704,8 @@ static void __net_exit xfrm_held_net_exit(struct net *net)
 	cancel_delayed_work_sync(&held->work);
 
 	spin_lock_bh(&held->lock);
-	while (!hlist_empty(&held->states)) {
-		struct xfrm_state *x = hlist_entry(held->states.first,
-						   struct xfrm_state,
-						   invalid.held_node);
-
-		xfrm_held_unlist(x);
-	}
+	xfrm_held_unlist_all(&held->states);
+	xfrm_held_unlist_all(&held->looked_at);
 	spin_unlock_bh(&held->lock);
 }
 

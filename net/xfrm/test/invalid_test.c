@@ -122,7 +122,73 @@ static void expiry_comes_with_the_path(struct kunit *test)
 	wait_until_told(2);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 2);
 	KUNIT_EXPECT_FALSE(test, x->invalid.held);
-	KUNIT_EXPECT_FALSE(test, x->invalid.on_list);
+	set_lo(test, false);
+}
+
+static void was_told(struct xfrm_state *x, u8 times, unsigned long ago)
+{
+	x->invalid.told = times;
+	WRITE_ONCE(x->invalid.blocks, true);
+	WRITE_ONCE(x->invalid.since, jiffies - ago);
+}
+
+/* The socket of a key manager may have been full: after 5, 10 .. 80 s the expiry
+ * comes again. @y tells that @x was looked at.
+ */
+static void expiry_comes_again(struct kunit *test)
+{
+	struct xfrm_state *x = local_state(test, 1), *y;
+
+	set_lo(test, true);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(x), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	wait_until_told(1);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
+
+	was_told(x, 1, 4 * HZ);
+	y = local_state(test, 2);
+	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	wait_until_told(2);
+	was_told(y, 1, 5 * HZ);
+	wait_until_told(3);
+	KUNIT_EXPECT_EQ(test, y->invalid.told, 2);
+	KUNIT_EXPECT_EQ(test, x->invalid.told, 1);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 3);
+
+	was_told(x, 1, 5 * HZ);
+	wait_until_told(4);
+	KUNIT_EXPECT_EQ(test, x->invalid.told, 2);
+	KUNIT_EXPECT_EQ(test, fake_km.hard, 0);
+
+	/* The packets of one are gone. */
+	was_told(y, 2, 10 * HZ);
+	WRITE_ONCE(y->invalid.blocks, false);
+	was_told(x, 5, 80 * HZ);
+	wait_until_told(5);
+	KUNIT_EXPECT_EQ(test, x->invalid.told, 6);
+	KUNIT_EXPECT_EQ(test, y->invalid.told, 2);
+	/* That was the last time. */
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(x->invalid.on_list));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(y->invalid.on_list));
+	set_lo(test, false);
+}
+
+/* More than are told in one go. */
+static void expiries_come_in_parts(struct kunit *test)
+{
+	struct xfrm_state *x;
+	int i;
+
+	set_lo(test, true);
+	for (i = 1; i <= 300; i++) {
+		x = local_state(test, i);
+		KUNIT_ASSERT_EQ(test, xfrm_state_add(x), 0);
+	}
+	fake_unbind(XFRM_INVALID_DEV_DOWN);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 0);
+	wait_until_told(300);
+	KUNIT_EXPECT_EQ(test, fake_km.expire, 300);
 	set_lo(test, false);
 }
 
@@ -162,6 +228,7 @@ static void held_means_soon(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
 			XFRM_STANDS);
+	KUNIT_EXPECT_TRUE(test, x->invalid.blocks);
 	x->invalid.held = true;
 	KUNIT_EXPECT_EQ(test, xfrm_state_stands(xp, x, &fl, AF_INET),
 			XFRM_STANDS | XFRM_STANDS_SOON);
@@ -453,6 +520,8 @@ static struct kunit_case invalid_cases[] = {
 	KUNIT_CASE(unbind_after_publish_is_told),
 	KUNIT_CASE(expiry_waits_for_a_path),
 	KUNIT_CASE(expiry_comes_with_the_path),
+	KUNIT_CASE(expiry_comes_again),
+	KUNIT_CASE(expiries_come_in_parts),
 	KUNIT_CASE(expiry_waits_a_moment),
 	KUNIT_CASE(invalid_is_held_from_the_fence_on),
 	KUNIT_CASE(held_means_soon),

@@ -200,8 +200,9 @@ one_for_each()
 	is "2 policies are offloaded" "$policies" 2
 	nic_del left
 
-	by_netlink "$all" "$policies"
+	# at once: its messages have no time
 	by_pfkey "$all" "$policies"
+	by_netlink "$all" "$policies"
 	by_dump "$all"
 	by_audit "$all"
 }
