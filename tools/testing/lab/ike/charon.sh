@@ -14,6 +14,11 @@ charon_retries() {
 	[[ $retries == default ]] || printf '%s\n' 'retransmit_tries = 2' 'retransmit_timeout = 1'
 }
 
+# Its netlink sockets hold megabytes by default, which take a while to fill, and to read.
+charon_buffer() {
+	[[ ${row[lost]} == no ]] || echo 'plugins { kernel-netlink { receive_buffer_size = 32768 } }'
+}
+
 # What patches/strongswan adds.
 charon_patched() { # HOST
 	[[ ${tree[$1]} != patched-charon ]] || echo 'plugins { kernel-netlink { hw_offload_fallback = yes } }'
@@ -56,6 +61,7 @@ charon_files() { # HOST DIR
 			load = random nonce aes sha1 sha2 hmac kdf openssl x509 pubkey pem pkcs1 constraints kernel-netlink socket-default updown vici
 			$(charon_retries)
 			$(charon_patched "$me")
+			$(charon_buffer)
 			filelog {
 				stdout {
 					default = 1

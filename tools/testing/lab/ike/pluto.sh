@@ -35,7 +35,7 @@ pluto_subnets() { # HOST
 pluto_files() { # HOST DIR
 	local me=$1 dir=$2 peer=${PEER[$1]}
 
-	[[ $dpd.$auth == off.psk ]] || give_up "pluto is not set up for dpd=$dpd auth=$auth"
+	[[ $auth == psk ]] || give_up "pluto is not set up for auth=$auth"
 
 	mkdir -p "$dir/ipsec.d/policies"
 	# A section ends at a line that is not indented.
@@ -56,6 +56,7 @@ pluto_files() { # HOST DIR
 		mobike=$([[ $mode == tunnel ]] && echo "$mobike" || echo no)
 		$(pluto_offload "$me")
 		$(pluto_subnets "$me")
+		$([[ $dpd == off ]] || echo 'dpddelay=2s')
 		$([[ $retries == default ]] || echo 'retransmit-timeout=6s')
 		$([[ ! $rekey =~ ^[0-9]+$ ]] || printf '%s\n' "salifetime=$((rekey + 20))s" rekeymargin=20s)
 		auto=$(pluto_start_action "$me")

@@ -25,7 +25,7 @@ shift
 # --- what a row is made of
 
 declare -A row=([daemon]=trixie-charon [offload]=auto [start]=start [mode]=tunnel [family]=v4 [cause]=down [load]=100
-	[dpd]=off [mobike]=yes [auth]=psk [rekey]=no [retries]=2 [watch]=9 [peer]=stays [end]=no)
+	[dpd]=off [mobike]=yes [auth]=psk [rekey]=no [retries]=2 [watch]=9 [peer]=stays [end]=no [lost]=no)
 for word; do
 	[[ -v row[${word%%=*}] ]] || { echo "error: there is no word '${word%%=*}' in a row: ${!row[*]}" >&2; exit 2; }
 	row[${word%%=*}]=${word#*=}
@@ -165,6 +165,41 @@ happens() {
 	esac
 }
 
+# The socket that left's daemon listens on has lost something. pluto listens to ACQUIRE and EXPIRE, charon to MIGRATE and
+# MAPPING, too.
+overflowed() { on left awk '$2 == 6 && $4 ~ /^000000[0c]3$/ && $9 > 0 { n++ } END { exit !n }' /proc/net/netlink; }
+
+# SAs that no daemon knows.
+none_unknown() { ! ip -n left xfrm state list src 198.51.100.1 | grep -q .; }
+
+# What left's kernel told of SAs that a daemon knows.
+told() { grep '^Expired' "$OUT/keys-left.log" | grep -vc ' 198.51.100.1 '; }
+
+# The daemon stands still while its socket fills with expiries of SAs that it does not know, so it hears nothing of its own. The
+# control is told nothing: it stands still for a second.
+happens_unheard() {
+	local before n k
+
+	signal daemon-left STOP
+	for n in {1..10}; do
+		for k in {1..300}; do
+			echo "xfrm state add src 198.51.100.1 dst 198.51.100.2 proto esp spi $((n << 16 | k)) mode tunnel" \
+				"auth digest_null '' enc ecb(cipher_null) '' limit time-hard 1"
+		done | ip -n left -batch - || give_up "no SAs to expire"
+		wait_for 60 none_unknown
+		! overflowed || break
+	done
+	overflowed || give_up "the socket of left's daemon does not fill"
+	before=$(told)
+	happens
+	if [[ $offload == no ]]; then
+		sleep 1
+	else
+		wait_for 30 at_least $((before + 2)) told || give_up "left's kernel tells of no expiry"
+	fi
+	signal daemon-left CONT
+}
+
 ends() {
 	case ${row[end]} in
 	no) return ;;
@@ -225,7 +260,11 @@ if [[ ${row[rekey]} == now ]]; then
 fi
 remember_log log_begin
 fact daemon "${daemon["left"]}"
-happens
+if [[ ${row[lost]} == yes ]]; then
+	happens_unheard
+else
+	happens
+fi
 fact gone_us "$(now_us)"
 [[ ${row[peer]} == stays ]] || ip -n right link set nic0 down
 ends
