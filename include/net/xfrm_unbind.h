@@ -63,6 +63,7 @@ struct xfrm_dev_counters {
  * @held_node: entry of the list of these
  * @ifindex: index of its last device, or of the one that refused it; 0: none
  * @ifname: name of that device
+ * @time: when it became INVALID, in seconds since 1970
  *
  * @tail: the tail of the SA's key, or NULL
  * @tail_node: entry of a list of the tail's table, or of the tail
@@ -86,6 +87,7 @@ struct xfrm_invalid {
 	u8	tail_stage;
 	int	ifindex;
 	char	ifname[IFNAMSIZ];
+	time64_t		time;
 	unsigned long		since;
 	struct hlist_node	held_node;
 	struct xfrm_tail	*tail;

@@ -31,6 +31,7 @@ void xfrm_state_go_invalid(struct xfrm_state *x,
 	lockdep_assert_held(&x->lock);
 
 	x->invalid.reason = reason;
+	x->invalid.time = ktime_get_real_seconds();
 	if (dev) {
 		x->invalid.ifindex = dev->ifindex;
 		strscpy(x->invalid.ifname, dev->name);

@@ -426,6 +426,8 @@ static inline int xfrm_invalid_put(struct sk_buff *skb,
 	if (nla_put_u32(skb, XFRMA_INVALID_REASON, u->reason) ||
 	    nla_put_u32(skb, XFRMA_INVALID_IFINDEX, u->ifindex) ||
 	    nla_put_string(skb, XFRMA_INVALID_IFNAME, u->ifname) ||
+	    nla_put_u64_64bit(skb, XFRMA_INVALID_SINCE, u->time,
+			      XFRMA_INVALID_PAD) ||
 	    (u->exact && nla_put_flag(skb, XFRMA_INVALID_EXACT))) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
@@ -443,6 +445,7 @@ static inline unsigned int xfrm_invalid_size(const struct xfrm_state *x)
 	return nla_total_size(nla_total_size(sizeof(u32)) +
 			      nla_total_size(sizeof(u32)) +
 			      nla_total_size(IFNAMSIZ) +
+			      nla_total_size_64bit(sizeof(u64)) +
 			      nla_total_size(0));
 }
 

@@ -699,6 +699,7 @@ static void xfrm_tail_add_invalid(struct xfrm_state *x,
 				  enum xfrm_invalid_reason reason, bool exact)
 {
 	x->invalid.reason = reason;
+	x->invalid.time = ktime_get_real_seconds();
 	x->invalid.exact = exact;
 	x->invalid.held = true;
 	x->km.dying = 1;

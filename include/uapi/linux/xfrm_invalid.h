@@ -54,13 +54,18 @@ enum xfrm_invalid_reason {
  * @XFRMA_INVALID_EXACT: flag; the SA's sequence numbers, replay window and
  *	lifetime counters are those of the last packet that the device handled,
  *	so the SA can be carried on without using an IV twice
+ * @XFRMA_INVALID_PAD: nothing; aligns the next one
+ * @XFRMA_INVALID_SINCE: u64; when the SA became INVALID, in seconds since 1970 of
+ *	the clock that struct xfrm_lifetime_cur has its times from
  */
 enum xfrm_invalid_attr {
 	XFRMA_INVALID_UNSPEC,
 	XFRMA_INVALID_REASON,
 	XFRMA_INVALID_IFINDEX,
 	XFRMA_INVALID_IFNAME,
-	XFRMA_INVALID_EXACT,	/* private: */
+	XFRMA_INVALID_EXACT,
+	XFRMA_INVALID_PAD,
+	XFRMA_INVALID_SINCE,	/* private: */
 	__XFRMA_INVALID_MAX
 };
 

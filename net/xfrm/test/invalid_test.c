@@ -279,6 +279,7 @@ static void copy_of_an_invalid_sa(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x->km.state, XFRM_STATE_INVALID);
 	KUNIT_EXPECT_EQ(test, x->invalid.reason, XFRM_INVALID_TAIL);
 	KUNIT_EXPECT_FALSE(test, x->invalid.exact);
+	KUNIT_EXPECT_GT(test, x->invalid.time, 0);
 	fake_discard(x);
 	kfree_skb(skb);
 }
@@ -401,7 +402,8 @@ static void pfkey_tells_of_lost_messages(struct kunit *test)
 static void invalid_says_why(struct kunit *test)
 {
 	struct xfrm_state *x = fake_state(test, XFRM_DEV_OFFLOAD_PACKET);
-	struct nlattr *attrs[XFRMA_INVALID_EXACT + 1];
+	time64_t before = ktime_get_real_seconds();
+	struct nlattr *attrs[XFRMA_INVALID_MAX + 1];
 	const struct nlattr *nest;
 	struct sk_buff *skb;
 	int exact;
@@ -417,7 +419,7 @@ static void invalid_says_why(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, nla_type(nest), XFRMA_INVALID);
 		KUNIT_ASSERT_EQ(test,
 				nla_parse_nested_deprecated(attrs,
-							    XFRMA_INVALID_EXACT,
+							    XFRMA_INVALID_MAX,
 							    nest, NULL, NULL),
 				0);
 		KUNIT_ASSERT_NOT_NULL(test, attrs[XFRMA_INVALID_REASON]);
@@ -431,6 +433,11 @@ static void invalid_says_why(struct kunit *test)
 				   nla_data(attrs[XFRMA_INVALID_IFNAME]),
 				   fake.dev->name);
 		KUNIT_EXPECT_EQ(test, !!attrs[XFRMA_INVALID_EXACT], exact);
+		KUNIT_ASSERT_NOT_NULL(test, attrs[XFRMA_INVALID_SINCE]);
+		KUNIT_EXPECT_GE(test, nla_get_u64(attrs[XFRMA_INVALID_SINCE]),
+				before);
+		KUNIT_EXPECT_LE(test, nla_get_u64(attrs[XFRMA_INVALID_SINCE]),
+				ktime_get_real_seconds());
 		kfree_skb(skb);
 	}
 	fake_drop_state(x);

@@ -69,7 +69,7 @@ static const char *amount(u64 v)
 	return text[turn];
 }
 
-static const char *when(u64 seconds)
+const char *when(u64 seconds)
 {
 	static char text[2][24];
 	static unsigned int turn;

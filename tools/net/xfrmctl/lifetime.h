@@ -8,6 +8,14 @@
 
 extern const struct keyword limit_words[];
 
+/**
+ * when - a time as ip prints it, of the zone that this machine is in
+ * @seconds: since 1970
+ *
+ * Return: the text, valid until the second next call; "-" for 0.
+ */
+const char *when(u64 seconds);
+
 void lifetime_init(struct xfrm_lifetime_cfg *cfg);
 void lifetime_print(const struct xfrm_lifetime_cfg *cfg,
 		    const struct xfrm_lifetime_cur *cur);

@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "json.h"
+#include "lifetime.h"
 #include "offload.h"
 
 static const struct keyword offload_parts[] = {
@@ -113,12 +114,14 @@ void offload_json(const struct attrs *t, bool dir)
  * @reason: enum xfrm_invalid_reason
  * @ifindex: the number that the device had; 0: not told
  * @ifname: the name that the device had, as it may be printed; or empty
+ * @since: seconds since 1970; 0: not told
  * @exact: the counters are the device's last
  */
 struct invalid {
 	u32 reason;
 	u32 ifindex;
 	char ifname[IF_NAMESIZE];
+	u64 since;
 	bool exact;
 };
 
@@ -163,6 +166,13 @@ static u32 read_u32(const struct nlattr *attr)
 	return mnl_attr_get_u32(attr);
 }
 
+static u64 read_u64(const struct nlattr *attr)
+{
+	if (mnl_attr_get_payload_len(attr) < sizeof(u64))
+		return 0;
+	return mnl_attr_get_u64(attr);
+}
+
 static int read_invalid_attr(const struct nlattr *attr, void *data)
 {
 	struct invalid *u = data;
@@ -180,6 +190,9 @@ static int read_invalid_attr(const struct nlattr *attr, void *data)
 	case XFRMA_INVALID_EXACT:
 		u->exact = true;
 		break;
+	case XFRMA_INVALID_SINCE:
+		u->since = read_u64(attr);
+		break;
 	}
 	return MNL_CB_OK;
 }
@@ -195,6 +208,22 @@ static void read_invalid(const struct attrs *t, struct invalid *u)
 	mnl_attr_parse_nested(t->at[XFRMA_INVALID], read_invalid_attr, u);
 }
 
+static void invalid_print_why(const struct invalid *u)
+{
+	if (u->reason == XFRM_INVALID_TAIL) {
+		printf("where the key stopped is not known: rekey");
+		return;
+	}
+	printf("device %s (ifindex %u) ", *u->ifname ? u->ifname : "?",
+	       u->ifindex);
+	if (name_of(reasons, u->reason))
+		printf("%s; ", sentences[u->reason]);
+	else
+		printf("went for reason %u; ", u->reason);
+	fputs(u->exact ? "counters exact: can be carried on" :
+			 "counters unknown: rekey", stdout);
+}
+
 void invalid_print(const struct attrs *t)
 {
 	struct invalid u;
@@ -202,18 +231,11 @@ void invalid_print(const struct attrs *t)
 	if (!invalid_there(t))
 		return;
 	read_invalid(t, &u);
-	if (u.reason == XFRM_INVALID_TAIL) {
-		puts("\tINVALID: where the key stopped is not known: rekey");
-		return;
-	}
-	printf("\tINVALID: device %s (ifindex %u) ",
-	       *u.ifname ? u.ifname : "?", u.ifindex);
-	if (name_of(reasons, u.reason))
-		printf("%s; ", sentences[u.reason]);
-	else
-		printf("went for reason %u; ", u.reason);
-	puts(u.exact ? "counters exact: can be carried on" :
-		       "counters unknown: rekey");
+	printf("\tINVALID: ");
+	invalid_print_why(&u);
+	if (u.since)
+		printf("; since %s", when(u.since));
+	puts("");
 }
 
 void invalid_json(const struct attrs *t)
@@ -228,6 +250,8 @@ void invalid_json(const struct attrs *t)
 	json_string("dev", u.ifname);
 	json_number("ifindex", u.ifindex);
 	json_bool("counters_exact", u.exact);
+	if (u.since)
+		json_number("since", u.since);
 	json_close('}');
 }
 

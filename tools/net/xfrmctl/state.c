@@ -98,20 +98,13 @@ const char *sa_dir(const struct attrs *t)
 
 static const char *last_used(const struct sa *sa)
 {
-	static char text[24];
 	const void *data = attr_data(&sa->t, XFRMA_LASTUSED, sizeof(u64));
 	u64 seconds;
-	struct tm tm;
-	time_t t;
 
 	if (!data)
 		return NULL;
 	memcpy(&seconds, data, sizeof(seconds));
-	t = seconds;
-	if (!localtime_r(&t, &tm))
-		return NULL;
-	strftime(text, sizeof(text), "%F %T", &tm);
-	return text;
+	return when(seconds);
 }
 
 static void print_flags(const char *word, const struct name *names,

@@ -633,10 +633,12 @@ lost()
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
 	local said="^	INVALID: device $NIC \(ifindex [0-9]+\) was unregistered;"
 	check "INVALID: why, which device, exact" \
-		grep -qE "$said counters exact: can be carried on" <(xfrm state)
+		grep -qE "$said counters exact: can be carried on; since [0-9: -]{19}\$" \
+		<(xfrm state)
 	check "INVALID: with -d too" grep -q INVALID <("$IP" -d xfrm state)
 	check "JSON: INVALID" is_now '.state == "invalid" and .invalid.dev == env.NIC and
 		.invalid.reason == "device-unregistered" and .invalid.counters_exact and
+		now - .invalid.since < 600 and
 		(has("offload") | not)'
 	check "JSON: xfrmctl says the same" as_xfrmctl_says state
 	check "in the lines of xfrmctl: INVALID" in_the_lines_of_xfrmctl state

@@ -846,7 +846,7 @@ packet_offloaded()
 
 lost_device()
 {
-	local verdict="(exact: can be carried on|unknown: rekey)"
+	local verdict="(exact: can be carried on|unknown: rekey); since [0-9-]{10} [0-9:]{8}"
 
 	if ! "$XFRMCTL" -j probe | jq -e '.unbind.supported == "yes"' >/dev/null; then
 		skip "INVALID SA" "this kernel does not unbind"
@@ -854,6 +854,7 @@ lost_device()
 	fi
 	watch lost -j monitor sa --count 1 --timeout "$LONG"
 	watch words monitor sa --count 1 --timeout "$LONG"
+	export BEFORE=$EPOCHSECONDS
 	echo "$NIC_NUMBER" >"$NSIM/del_device"
 	check "monitor tells of the lost device" ended lost
 	check "and in words" ended words
@@ -861,8 +862,10 @@ lost_device()
 		'.[0].event == "update-sa" and
 		 .[0].sa.invalid.reason == "device-unregistered" and
 		 .[0].sa.invalid.dev == env.NIC' "$OUT/lost.events"
+	check "and since when" holds -s '.[0].sa.invalid.since >= (env.BEFORE | tonumber) and
+		.[0].sa.invalid.since <= now' "$OUT/lost.events"
 	check "the words say why" grep -qE \
-		"INVALID: device $NIC \(ifindex [0-9]+\) was unregistered; counters $verdict" \
+		"INVALID: device $NIC \(ifindex [0-9]+\) was unregistered; counters $verdict\$" \
 		"$OUT/words.events"
 	check "the SA is INVALID and on no device" json_says state \
 		'.state == "invalid" and has("invalid") and (has("offload") | not)'
