@@ -56,8 +56,8 @@
 /* How long a key manager has to negotiate a successor before a packet asks for one */
 #define XFRM_TOLD_ANSWER	(2 * HZ)
 
-/* After so long, if a packet needs the SA, the expiry comes again, then after twice as long, and so on; so many
- * times in all.
+/* If a packet needs the SA, the expiry comes again after so long, then after twice as
+ * long, and so on; so many times in all.
  */
 #define XFRM_TOLD_AGAIN		(5 * HZ)
 #define XFRM_TOLD_TIMES		6

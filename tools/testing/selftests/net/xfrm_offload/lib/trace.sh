@@ -141,6 +141,9 @@ trace_steps() # [WHOLE]
 			phase("tell")
 		if (event == "sa_told" && value["reason"] ~ /^(key-unknown|refused)$/)
 			at["sa", id] = "new"
+		# again, of an SA that was INVALID before the trace began
+		if (event == "sa_expired" && !(("sa", id) in at))
+			at["sa", id] = "told"
 		step("sa", id, substr(event, 4))
 		++steps
 	}
