@@ -426,9 +426,9 @@ static inline int xfrm_invalid_put(struct sk_buff *skb,
 	if (nla_put_u32(skb, XFRMA_INVALID_REASON, u->reason) ||
 	    nla_put_u32(skb, XFRMA_INVALID_IFINDEX, u->ifindex) ||
 	    nla_put_string(skb, XFRMA_INVALID_IFNAME, u->ifname) ||
+	    (u->exact && nla_put_flag(skb, XFRMA_INVALID_EXACT)) ||
 	    nla_put_u64_64bit(skb, XFRMA_INVALID_SINCE, u->time,
-			      XFRMA_INVALID_PAD) ||
-	    (u->exact && nla_put_flag(skb, XFRMA_INVALID_EXACT))) {
+			      XFRMA_INVALID_PAD)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -445,8 +445,8 @@ static inline unsigned int xfrm_invalid_size(const struct xfrm_state *x)
 	return nla_total_size(nla_total_size(sizeof(u32)) +
 			      nla_total_size(sizeof(u32)) +
 			      nla_total_size(IFNAMSIZ) +
-			      nla_total_size_64bit(sizeof(u64)) +
-			      nla_total_size(0));
+			      nla_total_size(0) +
+			      nla_total_size_64bit(sizeof(u64)));
 }
 
 /* Results of xfrm_state_stands() */
