@@ -39,6 +39,11 @@ change() { # FILE
 	if [ -L "$tree/$1" ]; then
 		cp --remove-destination "$(readlink -f "$tree/$1")" "$tree/$1"
 	fi
+	# ccache follows links: what it found knows the header by where the link leads to
+	if [[ $1 == *.h ]]; then
+		[ ! -e "$TOP/$1" ] || touch "$TOP/$1"
+		export CCACHE_DISABLE=1
+	fi
 }
 
 restore() {
@@ -55,6 +60,7 @@ restore() {
 		[[ $file == tools/* ]] || stale+=("$file")
 	done
 	changed=()
+	unset CCACHE_DISABLE
 }
 
 # What was built from a mutant is older than no source.
