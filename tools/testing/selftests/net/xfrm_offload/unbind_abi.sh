@@ -46,12 +46,14 @@ lines_of() # FILE ATTRIBUTE
 
 # XFRMA_INVALID ends with the time, aligned to 8 bytes by an attribute without any where
 # that is needed.
-declare -r PAD=$(head_of 4 5) SINCE=$(head_of 12 6)
+PAD=$(head_of 4 5)
+SINCE=$(head_of 12 6)
+readonly PAD SINCE
 
 # Likewise, without the time.
 invalid_lines_of() # FILE
 {
-	lines_of "$1" $INVALID | sed -E "s/($PAD)?$SINCE[0-9a-f]{16}$//" |
+	lines_of "$1" $INVALID | sed -E "s/($PAD)?${SINCE}[0-9a-f]{16}$//" |
 		awk '{ $7 = length($NF) / 2 + 4 ":"; print }' | sort -k 2 |
 		awk '{ n = $1; $1 = ""; count[$0] += n }
 			END { for (line in count) print count[line] line }' | sort -k 2
@@ -62,7 +64,7 @@ times_are_told() # FILE
 {
 	local time count=0
 
-	for time in $(grep "^attr $INVALID " "$OUT/$1" | sed -nE "s/.*$SINCE([0-9a-f]{16})$/\\1/p" |
+	for time in $(grep "^attr $INVALID " "$OUT/$1" | sed -nE "s/.*${SINCE}([0-9a-f]{16})$/\\1/p" |
 		sed -E 's/(..)(..)(..)(..)(..)(..)(..)(..)/0x\8\7\6\5\4\3\2\1/'); do
 		((time >= BEFORE && time <= EPOCHSECONDS)) || return
 		((++count))
