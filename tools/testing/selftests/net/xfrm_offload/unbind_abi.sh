@@ -64,11 +64,11 @@ times_are_told() # FILE
 {
 	local time count=0
 
-	for time in $(grep "^attr $INVALID " "$OUT/$1" | sed -nE "s/.*${SINCE}([0-9a-f]{16})$/\\1/p" |
-		sed -E 's/(..)(..)(..)(..)(..)(..)(..)(..)/0x\8\7\6\5\4\3\2\1/'); do
+	while read -r time; do
 		((time >= BEFORE && time <= EPOCHSECONDS)) || return
 		((++count))
-	done
+	done < <(sed -nE "s/^attr $INVALID .*${SINCE}([0-9a-f]{16})$/\\1/p" "$OUT/$1" |
+		sed -E 's/(..)(..)(..)(..)(..)(..)(..)(..)/0x\8\7\6\5\4\3\2\1/')
 	((count == $(grep -c "^attr $INVALID " "$OUT/$1")))
 }
 
