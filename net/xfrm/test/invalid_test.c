@@ -145,7 +145,7 @@ static void expiry_comes_again(struct kunit *test)
 	wait_until_told(1);
 	KUNIT_EXPECT_EQ(test, fake_km.expire, 1);
 
-	was_told(x, 1, 4 * HZ);
+	was_told(x, 1, HZ);
 	y = local_state(test, 2);
 	KUNIT_EXPECT_EQ(test, xfrm_state_add(y), 0);
 	fake_unbind(XFRM_INVALID_DEV_DOWN);
